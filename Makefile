@@ -1,0 +1,77 @@
+# Everything here needs Go, git and make; the race detector in tests needs a C compiler and is left out where there is none.
+# Kubernetes itself is built from Go modules, once, into $GROVE_CACHE (default: grove in the user's cache directory).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+GENERATED := apis crds
+
+.PHONY: help
+help: ## show this
+	@echo "Usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
+	@go build -o bin/grove-demo ./e2e/demo
+	@exec bin/grove-demo $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
+
+.PHONY: build
+build: ## build bin/grove-operator
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: control-plane ## run all tests: unit, admission, controllers and end to end, on local control planes
+	go test $(RACE) -timeout 30m ./...
+
+.PHONY: unit
+unit: ## run the tests that need no control plane
+	go test $(RACE) -short ./...
+
+.PHONY: bench
+bench: build ## measure Grove beside a plain Deployment on a local cluster
+	@go build -o bin/grove-bench ./e2e/bench
+	@exec bin/grove-bench
+
+.PHONY: lint
+lint: ## check formatting, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+
+MODULE := grove.io/grove
+POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1
+
+.PHONY: generate
+generate: ## generate deepcopy functions, apply configurations, CRDs and clients from the API types
+	go tool controller-gen object paths=./apis/grove/...
+	rm -rf apis/applyconfiguration apis/client
+	go tool controller-gen 'applyconfiguration:externalApplyConfigurations="$(POD_SPEC)"' paths=./apis/grove/...
+	go tool controller-gen crd:generateEmbeddedObjectMeta=true paths=./apis/grove/... output:crd:dir=crds
+	go run ./crds/internal/trim crds/*.yaml
+	go tool client-gen --clientset-name versioned --go-header-file /dev/null \
+		--input-base $(MODULE)/apis --input grove/v1alpha1 --apply-configuration-package $(MODULE)/apis/applyconfiguration \
+		--output-pkg $(MODULE)/apis/client/clientset --output-dir apis/client/clientset
+	go tool lister-gen --go-header-file /dev/null \
+		--output-pkg $(MODULE)/apis/client/listers --output-dir apis/client/listers $(MODULE)/apis/grove/v1alpha1
+	go tool informer-gen --go-header-file /dev/null \
+		--versioned-clientset-package $(MODULE)/apis/client/clientset/versioned --listers-package $(MODULE)/apis/client/listers \
+		--output-pkg $(MODULE)/apis/client/informers --output-dir apis/client/informers $(MODULE)/apis/grove/v1alpha1
+
+.PHONY: verify-generated
+verify-generated: ## fail if generated files are not what `make generate` makes
+	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R $(GENERATED) "$$before" && \
+	$(MAKE) --no-print-directory generate && \
+	for dir in $(GENERATED); do \
+		diff -r -q "$$before/$$dir" "$$dir" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
+	done
+
+.PHONY: control-plane
+control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there
+	@go run ./e2e/cluster/prepare
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin

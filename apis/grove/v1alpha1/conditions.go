@@ -1,0 +1,60 @@
+package v1alpha1
+
+// Conditions of a PodCliqueSet.
+const (
+	// ConditionAvailable of a PodCliqueSet is True while every replica is available.
+	ConditionAvailable = "Available"
+	// ConditionProgressing of a PodCliqueSet is True while Grove is bringing it to what its spec says.
+	ConditionProgressing = "Progressing"
+	// ConditionDegraded of a PodCliqueSet is True while a replica that was available is not.
+	ConditionDegraded = "Degraded"
+	// ConditionResourcesApplied of a PodCliqueSet, PodClique or PodCliqueScalingGroup is False while a child of it can't be
+	// created or changed, for a reason that only a user can remove; the message names the child and the next step.
+	ConditionResourcesApplied = "ResourcesApplied"
+)
+
+// Conditions of a PodClique and of a PodCliqueScalingGroup.
+const (
+	// ConditionPodCliqueScheduled of a PodClique is True while at least minAvailable pods of each slice that counts
+	// are scheduled.
+	ConditionPodCliqueScheduled = "PodCliqueScheduled"
+	// ConditionMinAvailableBreached is False while at least minAvailable is there: pods of a PodClique, group
+	// replicas of a PodCliqueScalingGroup. A pod that is still starting is no breach. It is Unknown during an update.
+	ConditionMinAvailableBreached = "MinAvailableBreached"
+)
+
+// Conditions of a PodGang.
+const (
+	// ConditionScheduled of a PodGang is True when every pod that its base unit needs has been bound to a node.
+	ConditionScheduled = "Scheduled"
+	// ConditionReady of a PodGang is True while every pod group of its base unit has its minimum of ready pods.
+	ConditionReady = "Ready"
+	// ConditionGangScheduling of a PodGang says whether the cluster's scheduler places it all or nothing.
+	ConditionGangScheduling = "GangScheduling"
+)
+
+// Reasons of conditions.
+const (
+	// ReasonApplied: every child is as the spec says.
+	ReasonApplied = "Applied"
+	// ReasonNameConflict: an object that something else controls has the name of a child.
+	ReasonNameConflict = "NameConflict"
+	// ReasonInvalidChild: the API server refuses a child that follows from the spec.
+	ReasonInvalidChild = "InvalidChild"
+	// ReasonAllReplicasAvailable: every replica of the set is available.
+	ReasonAllReplicasAvailable = "AllReplicasAvailable"
+	// ReasonReplicasUnavailable: a replica of the set is not available, or not yet.
+	ReasonReplicasUnavailable = "ReplicasUnavailable"
+	// ReasonChildrenMissing: not every child exists yet.
+	ReasonChildrenMissing = "ChildrenMissing"
+	// ReasonSufficientPods: at least minAvailable pods of each slice count.
+	ReasonSufficientPods = "SufficientPods"
+	// ReasonInsufficientPods: a slice has fewer than minAvailable pods that count.
+	ReasonInsufficientPods = "InsufficientPods"
+	// ReasonSufficientReplicas: in each replica of the set, at least minAvailable group replicas are available.
+	ReasonSufficientReplicas = "SufficientReplicas"
+	// ReasonInsufficientReplicas: in a replica of the set, fewer than minAvailable group replicas are available.
+	ReasonInsufficientReplicas = "InsufficientReplicas"
+	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
+	ReasonTurnedOff = "TurnedOff"
+)

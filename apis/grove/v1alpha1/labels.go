@@ -1,0 +1,61 @@
+package v1alpha1
+
+// Labels that Grove sets on what it creates. Indexes are decimal numbers counted from 0.
+const (
+	// LabelManagedBy is on every child and pod, with the value ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// LabelPodCliqueSet is on every child and pod: the name of the PodCliqueSet.
+	LabelPodCliqueSet = "grove.io/podcliqueset"
+	// LabelPodGang is on what belongs to one replica of the set: the name of the replica's PodGang.
+	LabelPodGang = "grove.io/podgang"
+	// LabelPodClique is on PodCliques and their pods: the name of the PodClique.
+	LabelPodClique = "grove.io/podclique"
+	// LabelRole is on PodCliques and pods: the clique's roleName, or its name in the template.
+	LabelRole = "grove.io/role"
+	// LabelPodCliqueScalingGroup is on PodCliqueScalingGroups, member PodCliques and their pods: the name of the PodCliqueScalingGroup.
+	LabelPodCliqueScalingGroup = "grove.io/podcliquescalinggroup"
+	// LabelReplicaIndex is on what belongs to one replica of the set: the index of the replica.
+	LabelReplicaIndex = "grove.io/replica-index"
+	// LabelGroupReplicaIndex is on pods of member cliques: the index of the replica of their scaling group.
+	LabelGroupReplicaIndex = "grove.io/group-replica-index"
+	// LabelPodIndex is on pods: the index within the slice, that is within the PodClique or, for members of a scaling
+	// group, within the PodClique's share of one group replica.
+	LabelPodIndex = "grove.io/pod-index"
+	// LabelPodTemplateHash is on PodCliques and pods: the hash of the podSpec that they were made from.
+	LabelPodTemplateHash = "grove.io/pod-template-hash"
+
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "grove"
+)
+
+// Annotations that Grove sets on what it creates.
+const (
+	// AnnotationTemplateReplicas is on PodCliques and PodCliqueScalingGroups: the template's replicas when Grove last
+	// applied them, by which it tells a changed template from an object that somebody scaled.
+	AnnotationTemplateReplicas = "grove.io/template-replicas"
+)
+
+// Environment variables that Grove sets in every container, ahead of the user's own.
+const (
+	// EnvPodCliqueSetName is the name of the PodCliqueSet.
+	EnvPodCliqueSetName = "GROVE_PCS_NAME"
+	// EnvPodCliqueSetIndex is the index of the replica of the set.
+	EnvPodCliqueSetIndex = "GROVE_PCS_INDEX"
+	// EnvPodCliqueName is the name of the PodClique.
+	EnvPodCliqueName = "GROVE_PCLQ_NAME"
+	// EnvPodIndex is the index of the pod within its slice, as in LabelPodIndex.
+	EnvPodIndex = "GROVE_PCLQ_POD_INDEX"
+	// EnvHeadlessService is the DNS name of the headless service, up to and including "svc": a pod is reached at
+	// its own name, a dot and this.
+	EnvHeadlessService = "GROVE_HEADLESS_SERVICE"
+	// EnvScalingGroupName is the name of the PodCliqueScalingGroup; for members of one only.
+	EnvScalingGroupName = "GROVE_PCSG_NAME"
+	// EnvScalingGroupIndex is the index of the replica of the scaling group; for members of one only.
+	EnvScalingGroupIndex = "GROVE_PCSG_INDEX"
+	// EnvScalingGroupNumPods is the number of pods that the template gives one replica of the scaling group, over all
+	// its cliques; for members of one only.
+	EnvScalingGroupNumPods = "GROVE_PCSG_TEMPLATE_NUM_PODS"
+	// EnvScalingGroupPodIndex is the rank of the pod among those of its group replica, cliques in the order of the
+	// template; for members of a scaling group only.
+	EnvScalingGroupPodIndex = "GROVE_PCSG_POD_INDEX"
+)

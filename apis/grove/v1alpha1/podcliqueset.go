@@ -1,0 +1,332 @@
+package v1alpha1
+
+import (
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PodCliqueSet is a workload of several components that are placed, started, scaled, updated and replaced together.
+//
+// +genclient
+// +genclient:method=GetScale,verb=get,subresource=scale,result=k8s.io/api/autoscaling/v1.Scale
+// +genclient:method=UpdateScale,verb=update,subresource=scale,input=k8s.io/api/autoscaling/v1.Scale,result=k8s.io/api/autoscaling/v1.Scale
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=pcs,categories=grove
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`
+// +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:fieldPath=`.metadata`,rule=`!format.dns1123Label().validate(self.metadata.name).hasValue()`,messageExpression=`'name "%s" must be a DNS label: lower-case letters, digits and "-", with a letter or digit at each end, at most 63 in all'.format([self.metadata.name])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.template.cliques`,rule=`self.spec.template.cliques.all(c, self.metadata.name.size() + c.name.size() <= 52)`,messageExpression=`'metadata.name (%d characters) and the name of a clique may have 52 characters together, so that names of pods fit into 63; too long: %s'.format([self.metadata.name.size(), self.spec.template.cliques.map(c, self.metadata.name.size() + c.name.size() > 52, '%s (%d)'.format([c.name, c.name.size()]))])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.template.podCliqueScalingGroups`,rule=`!has(self.spec.template.podCliqueScalingGroups) || self.spec.template.podCliqueScalingGroups.all(g, g.cliqueNames.all(n, self.metadata.name.size() + n.size() <= 48))`,messageExpression=`'metadata.name (%d characters) and the name of a clique in a scaling group may have 48 characters together, so that names of pods fit into 63; too long: %s'.format([self.metadata.name.size(), self.spec.template.podCliqueScalingGroups.map(g, g.cliqueNames.map(n, self.metadata.name.size() + n.size() > 48, '%s (%d)'.format([n, n.size()]))).flatten()])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.template.podCliqueScalingGroups`,rule=`!has(self.spec.template.podCliqueScalingGroups) || self.spec.template.podCliqueScalingGroups.all(g, self.metadata.name.size() + g.name.size() <= 53)`,messageExpression=`'metadata.name (%d characters) and the name of a scaling group may have 53 characters together, so that names of gang units fit into 63; too long: %s'.format([self.metadata.name.size(), self.spec.template.podCliqueScalingGroups.map(g, self.metadata.name.size() + g.name.size() > 53, '%s (%d)'.format([g.name, g.name.size()]))])`
+type PodCliqueSet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the user asks for.
+	// +required
+	Spec PodCliqueSetSpec `json:"spec"`
+	// status is what Grove observed last.
+	// +optional
+	Status PodCliqueSetStatus `json:"status,omitempty"`
+}
+
+// PodCliqueSetList is a list of PodCliqueSets.
+//
+// +kubebuilder:object:root=true
+type PodCliqueSetList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []PodCliqueSet `json:"items"`
+}
+
+// PodCliqueSetSpec is what the user asks for.
+//
+// +kubebuilder:validation:XValidation:fieldPath=`.replicaSpreadConstraints`,reason=FieldValueForbidden,rule=`(has(self.replicaSpreadConstraints) ? self.replicaSpreadConstraints : []) == (has(oldSelf.replicaSpreadConstraints) ? oldSelf.replicaSpreadConstraints : [])`,message=`replicaSpreadConstraints are immutable`
+type PodCliqueSetSpec struct {
+	// replicas is how many times the whole template runs. Each replica is a PodGang of its own. 0 turns the set off.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9999
+	Replicas int32 `json:"replicas"`
+	// template describes one replica.
+	// +required
+	Template PodCliqueSetTemplateSpec `json:"template"`
+	// replicaSpreadConstraints spread the replicas, each as a unit, over the domains of a topology key; each replica stays
+	// inside one domain. DoNotSchedule requires that, ScheduleAnyway prefers it. Grove sets the selectors, so labelSelector and
+	// matchLabelKeys can't be given. At most 8. Immutable.
+	// +optional
+	// +listType=map
+	// +listMapKey=topologyKey
+	// +listMapKey=whenUnsatisfiable
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule=`self.all(c, !has(c.labelSelector))`,messageExpression=`'labelSelector can not be given, since Grove sets the selectors: %s'.format([self.map(c, has(c.labelSelector), c.topologyKey)])`
+	// +kubebuilder:validation:XValidation:rule=`self.all(c, !has(c.matchLabelKeys))`,messageExpression=`'matchLabelKeys can not be given, since Grove sets the selectors: %s'.format([self.map(c, has(c.matchLabelKeys), c.topologyKey)])`
+	// +kubebuilder:validation:XValidation:rule=`self.all(c, c.topologyKey.size() <= 317 && c.topologyKey.matches(r'^[-.\w/]+$'))`,messageExpression=`'topologyKey must be the key of a node label: %s'.format([self.map(c, c.topologyKey.size() > 317 || !c.topologyKey.matches(r'^[-.\w/]+$'), c.topologyKey)])`
+	// +kubebuilder:validation:XValidation:rule=`self.all(c, c.maxSkew >= 1)`,messageExpression=`'maxSkew must be at least 1: %s'.format([self.map(c, c.maxSkew < 1, '%d in %s'.format([c.maxSkew, c.topologyKey]))])`
+	// +kubebuilder:validation:XValidation:rule=`self.all(c, c.whenUnsatisfiable in {'DoNotSchedule': 0, 'ScheduleAnyway': 0})`,messageExpression=`'whenUnsatisfiable must be DoNotSchedule or ScheduleAnyway: %s'.format([self.map(c, !(c.whenUnsatisfiable in {'DoNotSchedule': 0, 'ScheduleAnyway': 0}), '%s in %s'.format([c.whenUnsatisfiable, c.topologyKey]))])`
+	ReplicaSpreadConstraints []corev1.TopologySpreadConstraint `json:"replicaSpreadConstraints,omitempty"`
+	// updateStrategy says how pods are replaced after a podSpec has changed.
+	// +optional
+	// +kubebuilder:default={}
+	UpdateStrategy UpdateStrategy `json:"updateStrategy,omitempty"`
+}
+
+// UpdateStrategyType says who replaces the pods of an older podSpec.
+//
+// +kubebuilder:validation:Enum=RollingRecreate;OnDelete
+type UpdateStrategyType string
+
+const (
+	// RollingRecreate replaces pods step by step, one replica of the set at a time.
+	RollingRecreate UpdateStrategyType = "RollingRecreate"
+	// OnDelete leaves pods as they are until somebody deletes them.
+	OnDelete UpdateStrategyType = "OnDelete"
+)
+
+// UpdateStrategy says how pods are replaced after a podSpec has changed.
+type UpdateStrategy struct {
+	// type is RollingRecreate (default) or OnDelete.
+	// +optional
+	// +kubebuilder:default=RollingRecreate
+	Type UpdateStrategyType `json:"type,omitempty"`
+	// maxUnavailable is how many pods of a standalone clique, or replicas of a scaling group, an update replaces at once.
+	// Default 1.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
+}
+
+// CliqueStartupType says in which order the cliques of a replica start.
+//
+// +kubebuilder:validation:Enum=CliqueStartupTypeAnyOrder;CliqueStartupTypeInOrder;CliqueStartupTypeExplicit
+type CliqueStartupType string
+
+const (
+	// CliqueStartupTypeAnyOrder starts all cliques at once.
+	CliqueStartupTypeAnyOrder CliqueStartupType = "CliqueStartupTypeAnyOrder"
+	// CliqueStartupTypeInOrder starts each clique after all cliques before it in the list.
+	CliqueStartupTypeInOrder CliqueStartupType = "CliqueStartupTypeInOrder"
+	// CliqueStartupTypeExplicit starts each clique after those that its startsAfter names, and those that they name.
+	CliqueStartupTypeExplicit CliqueStartupType = "CliqueStartupTypeExplicit"
+)
+
+// HeadlessServiceConfig configures the Service by which pods find each other.
+type HeadlessServiceConfig struct {
+	// enabled creates the Service. Default true.
+	// +optional
+	// +kubebuilder:default=true
+	Enabled *bool `json:"enabled,omitempty"`
+	// publishNotReadyAddresses lets pods be found before they are ready. Default true.
+	// +optional
+	// +kubebuilder:default=true
+	PublishNotReadyAddresses *bool `json:"publishNotReadyAddresses,omitempty"`
+}
+
+// SchedulingPolicyConfig says which cliques belong close together. Its two fields mean the same; give one.
+//
+// +kubebuilder:validation:AtMostOneOf=networkPackGroupConfigs;networkPackGroups
+type SchedulingPolicyConfig struct {
+	// networkPackGroupConfigs are groups of cliques whose pods belong close together.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	NetworkPackGroupConfigs []NetworkPackGroupConfig `json:"networkPackGroupConfigs,omitempty"`
+	// networkPackGroups is another spelling of networkPackGroupConfigs.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	NetworkPackGroups []NetworkPackGroupConfig `json:"networkPackGroups,omitempty"`
+}
+
+// NetworkPackGroupConfig names cliques whose pods belong close together.
+type NetworkPackGroupConfig struct {
+	// cliqueNames are the cliques.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	CliqueNames []CliqueName `json:"cliqueNames"`
+	// topologyKey is the node label whose value the pods shall share. Default: the operator's --network-topology-key.
+	// +optional
+	TopologyKey QualifiedName `json:"topologyKey,omitempty"`
+	// whenUnsatisfiable is ScheduleAnyway (default: pack if possible) or DoNotSchedule (pack or wait).
+	// +optional
+	// +kubebuilder:validation:Enum=ScheduleAnyway;DoNotSchedule
+	WhenUnsatisfiable corev1.UnsatisfiableConstraintAction `json:"whenUnsatisfiable,omitempty"`
+}
+
+// PodCliqueTemplateSpec describes one component of a replica.
+//
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.autoScalingConfig.maxReplicas`,rule=`!has(self.spec.autoScalingConfig) || self.spec.autoScalingConfig.maxReplicas >= (has(self.spec.minAvailable) ? self.spec.minAvailable : self.spec.replicas)`,messageExpression=`'%d is below minAvailable of clique "%s", which is %d'.format([self.spec.autoScalingConfig.maxReplicas, self.name, has(self.spec.minAvailable) ? self.spec.minAvailable : self.spec.replicas])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.minAvailable`,reason=FieldValueForbidden,rule=`self.spec.?minAvailable == oldSelf.spec.?minAvailable`,messageExpression=`'minAvailable of clique "%s" is immutable: it was %s'.format([self.name, has(oldSelf.spec.minAvailable) ? string(oldSelf.spec.minAvailable) : 'unset'])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.roleName`,reason=FieldValueForbidden,rule=`(has(self.spec.roleName) ? self.spec.roleName : "") == (has(oldSelf.spec.roleName) ? oldSelf.spec.roleName : "")`,messageExpression=`'roleName of clique "%s" is immutable: it was "%s"'.format([self.name, (has(oldSelf.spec.roleName) ? oldSelf.spec.roleName : "")])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.startsAfter`,reason=FieldValueForbidden,rule=`sets.equivalent((has(self.spec.startsAfter) ? self.spec.startsAfter : []), (has(oldSelf.spec.startsAfter) ? oldSelf.spec.startsAfter : []))`,messageExpression=`'startsAfter of clique "%s" is immutable: it was %s'.format([self.name, (has(oldSelf.spec.startsAfter) ? oldSelf.spec.startsAfter : [])])`
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.podSpec.schedulerName`,reason=FieldValueForbidden,rule=`(has(self.spec.podSpec.schedulerName) && self.spec.podSpec.schedulerName.size() > 0 ? self.spec.podSpec.schedulerName : 'default-scheduler') in {(has(oldSelf.spec.podSpec.schedulerName) && oldSelf.spec.podSpec.schedulerName.size() > 0 ? oldSelf.spec.podSpec.schedulerName : 'default-scheduler'): 0}`,messageExpression=`'podSpec.schedulerName of clique "%s" is immutable: it was "%s"'.format([self.name, (has(oldSelf.spec.podSpec.schedulerName) && oldSelf.spec.podSpec.schedulerName.size() > 0 ? oldSelf.spec.podSpec.schedulerName : 'default-scheduler')])`
+type PodCliqueTemplateSpec struct {
+	// name identifies the clique within the set: a DNS label.
+	// +required
+	Name ComponentName `json:"name"`
+	// labels are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,messageExpression=`'not the key of a label: %s'.format([self.map(k, k.size() > 317 || !k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'), k)])`
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, self[k].size() <= 63)`,messageExpression=`'values of labels may have 63 characters: too long %s'.format([self.map(k, self[k].size() > 63, k)])`
+	Labels map[string]string `json:"labels,omitempty"`
+	// annotations are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,messageExpression=`'not the key of an annotation: %s'.format([self.map(k, k.size() > 317 || !k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'), k)])`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// spec describes the clique's pods.
+	// +required
+	Spec PodCliqueSpec `json:"spec"`
+}
+
+// AutoScalingConfig configures a HorizontalPodAutoscaler.
+//
+// +kubebuilder:validation:XValidation:fieldPath=`.maxReplicas`,rule=`!has(self.minReplicas) || self.minReplicas <= self.maxReplicas`,messageExpression=`'%d is below minReplicas, which is %d'.format([self.maxReplicas, self.minReplicas])`
+type AutoScalingConfig struct {
+	// minReplicas is the floor. Default 1; below minAvailable it is raised to that.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9999
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// maxReplicas is the ceiling.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9999
+	MaxReplicas int32 `json:"maxReplicas"`
+	// metrics are what is measured, as in a HorizontalPodAutoscaler.
+	// +optional
+	// +listType=atomic
+	Metrics []autoscalingv2.MetricSpec `json:"metrics,omitempty"`
+}
+
+// PodCliqueScalingGroupConfig describes a group of cliques that scale together.
+//
+// +kubebuilder:validation:XValidation:fieldPath=`.scaleConfig.maxReplicas`,rule=`!has(self.scaleConfig) || self.scaleConfig.maxReplicas >= self.minAvailable`,messageExpression=`'%d is below minAvailable of scaling group "%s", which is %d'.format([self.scaleConfig.maxReplicas, self.name, self.minAvailable])`
+// +kubebuilder:validation:XValidation:fieldPath=`.cliqueNames`,reason=FieldValueForbidden,rule=`sets.equivalent(self.cliqueNames, oldSelf.cliqueNames)`,messageExpression=`'cliqueNames of scaling group "%s" are immutable: they were %s'.format([self.name, oldSelf.cliqueNames])`
+// +kubebuilder:validation:XValidation:fieldPath=`.minAvailable`,reason=FieldValueForbidden,rule=`self.minAvailable == oldSelf.minAvailable`,messageExpression=`'minAvailable of scaling group "%s" is immutable: it was %d'.format([self.name, oldSelf.minAvailable])`
+type PodCliqueScalingGroupConfig struct {
+	// name identifies the group within the set: a DNS label.
+	// +required
+	Name                      ComponentName `json:"name"`
+	PodCliqueScalingGroupSpec `json:",inline"`
+}
+
+// PodCliqueSetPhase sums up a PodCliqueSet in one word.
+//
+// +kubebuilder:validation:Enum=Creating;Scheduling;Available;Updating;Degraded;Failed
+type PodCliqueSetPhase string
+
+const (
+	// PodCliqueSetCreating: not every child exists yet.
+	PodCliqueSetCreating PodCliqueSetPhase = "Creating"
+	// PodCliqueSetScheduling: every child exists; some replica is not available yet.
+	PodCliqueSetScheduling PodCliqueSetPhase = "Scheduling"
+	// PodCliqueSetAvailable: every replica is available.
+	PodCliqueSetAvailable PodCliqueSetPhase = "Available"
+	// PodCliqueSetUpdating: a rolling update is under way.
+	PodCliqueSetUpdating PodCliqueSetPhase = "Updating"
+	// PodCliqueSetDegraded: a replica that was available is not.
+	PodCliqueSetDegraded PodCliqueSetPhase = "Degraded"
+	// PodCliqueSetFailed: a replica whose pods were replaced has not come back within terminationDelay.
+	PodCliqueSetFailed PodCliqueSetPhase = "Failed"
+)
+
+// PodCliqueSetStatus is what Grove observed last.
+type PodCliqueSetStatus struct {
+	// observedGeneration is the metadata.generation that this status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// replicas is the number of PodGangs that exist.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// updatedReplicas is the number of replicas all of whose pods are of the current podSpecs.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas,omitempty"`
+	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+	// selector matches every pod of the set; for the scale subresource.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+	// currentGenerationHash is the hash of the current podSpecs.
+	// +optional
+	CurrentGenerationHash string `json:"currentGenerationHash,omitempty"`
+	// phase sums up the set in one word.
+	// +optional
+	Phase PodCliqueSetPhase `json:"phase,omitempty"`
+	// conditions are Available, Progressing, Degraded and ResourcesApplied.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	PodGangStatuses []PodGangSummary `json:"podGangStatuses,omitempty"`
+	// rollingUpdateProgress is the current update or, once it has ended, the last.
+	// +optional
+	RollingUpdateProgress *PodCliqueSetRollingUpdateProgress `json:"rollingUpdateProgress,omitempty"`
+}
+
+// PodGangSummary is the state of one replica.
+type PodGangSummary struct {
+	// name is the name of the PodGang.
+	// +required
+	Name string `json:"name"`
+	// phase is the phase of the PodGang.
+	// +optional
+	Phase PodGangPhase `json:"phase,omitempty"`
+	// available tells whether the replica is available.
+	// +optional
+	Available bool `json:"available,omitempty"`
+	// firstAvailableTime is when the replica was first seen available.
+	// +optional
+	FirstAvailableTime *metav1.Time `json:"firstAvailableTime,omitempty"`
+}
+
+// PodCliqueSetRollingUpdateProgress is how far a rolling update has come.
+type PodCliqueSetRollingUpdateProgress struct {
+	// updateStartedAt is when the update began.
+	// +optional
+	UpdateStartedAt *metav1.Time `json:"updateStartedAt,omitempty"`
+	// updateEndedAt is when the last replica was up to date.
+	// +optional
+	UpdateEndedAt *metav1.Time `json:"updateEndedAt,omitempty"`
+	// updatedPodCliqueScalingGroups are the scaling groups that are done in every replica.
+	// +optional
+	// +listType=set
+	UpdatedPodCliqueScalingGroups []string `json:"updatedPodCliqueScalingGroups,omitempty"`
+	// updatedPodCliques are the standalone cliques that are done in every replica.
+	// +optional
+	// +listType=set
+	UpdatedPodCliques []string `json:"updatedPodCliques,omitempty"`
+	// currentlyUpdating is what is being replaced now.
+	// +optional
+	CurrentlyUpdating *CurrentlyUpdating `json:"currentlyUpdating,omitempty"`
+}
+
+// CurrentlyUpdating is what a rolling update is replacing.
+type CurrentlyUpdating struct {
+	// podCliqueScalingGroupName is the scaling group, where one is being updated.
+	// +optional
+	PodCliqueScalingGroupName string `json:"podCliqueScalingGroupName,omitempty"`
+	// podCliqueName is the clique.
+	// +optional
+	PodCliqueName string `json:"podCliqueName,omitempty"`
+	// replicaIndex is the index of the replica of the set.
+	// +required
+	ReplicaIndex int32 `json:"replicaIndex"`
+}

@@ -1,0 +1,147 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PodGang is one replica of a PodCliqueSet as a scheduler sees it: which pods have to be placed together. Grove creates it.
+//
+// +genclient
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=pg,categories=grove
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Scheduled",type=string,JSONPath=`.status.conditions[?(@.type=="Scheduled")].status`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Scheduled")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type PodGang struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what Grove derived from the PodCliqueSet.
+	// +required
+	Spec PodGangSpec `json:"spec"`
+	// status is what Grove observed last.
+	// +optional
+	Status PodGangStatus `json:"status,omitempty"`
+}
+
+// PodGangList is a list of PodGangs.
+//
+// +kubebuilder:object:root=true
+type PodGangList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []PodGang `json:"items"`
+}
+
+// PodGangSpec describes the units of a replica that are placed all or nothing.
+type PodGangSpec struct {
+	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
+	// the group's minAvailable.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	PodGroups []PodGroup `json:"podGroups,omitempty"`
+	// scaledGroups are the group replicas at and above their group's minAvailable. Each is a unit of its own, placed after
+	// the base unit.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	ScaledGroups []ScaledGroup `json:"scaledGroups,omitempty"`
+	// priorityClassName is the priority class of the pods.
+	// +optional
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+}
+
+// PodGroup is one slice of pods: those of one PodClique or, for members of a scaling group, of one PodClique in one
+// group replica.
+type PodGroup struct {
+	// name is what the names of the slice's pods begin with, before "-" and the pod index.
+	// +required
+	Name string `json:"name"`
+	// podCliqueName is the PodClique.
+	// +required
+	PodCliqueName string `json:"podCliqueName"`
+	// podCliqueScalingGroupName is the PodCliqueScalingGroup; for member cliques only.
+	// +optional
+	PodCliqueScalingGroupName string `json:"podCliqueScalingGroupName,omitempty"`
+	// groupReplicaIndex is the index of the group replica; for member cliques only.
+	// +optional
+	GroupReplicaIndex *int32 `json:"groupReplicaIndex,omitempty"`
+	// minReplicas is how many pods of the slice are placed all or nothing, those with the lowest pod indexes.
+	// +required
+	MinReplicas int32 `json:"minReplicas"`
+}
+
+// ScaledGroup is a group replica that is a gang unit of its own.
+type ScaledGroup struct {
+	// name identifies the unit: the name of the PodGang, the group's name in the template and the index of the group replica,
+	// joined by "-".
+	// +required
+	Name string `json:"name"`
+	// podGroups are the slices of the unit: each member clique.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	PodGroups []PodGroup `json:"podGroups"`
+}
+
+// PodGangPhase sums up a PodGang in one word.
+//
+// +kubebuilder:validation:Enum=Pending;Starting;Running;Failed;Succeeded
+type PodGangPhase string
+
+const (
+	// PodGangPending: the base unit is not scheduled.
+	PodGangPending PodGangPhase = "Pending"
+	// PodGangStarting: the base unit is scheduled, not ready yet.
+	PodGangStarting PodGangPhase = "Starting"
+	// PodGangRunning: the base unit is ready.
+	PodGangRunning PodGangPhase = "Running"
+	// PodGangFailed: the base unit was ready and too many of its pods are not.
+	PodGangFailed PodGangPhase = "Failed"
+	// PodGangSucceeded: every pod of the base unit has run to its end.
+	PodGangSucceeded PodGangPhase = "Succeeded"
+)
+
+// PodGangStatus is what Grove observed last.
+type PodGangStatus struct {
+	// observedGeneration is the metadata.generation that this status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// phase sums up the gang in one word.
+	// +optional
+	Phase PodGangPhase `json:"phase,omitempty"`
+	// conditions are Scheduled, Ready and GangScheduling.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// podGroups has the counts of each slice, of the base unit and of scaled units.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	PodGroups []PodGroupStatus `json:"podGroups,omitempty"`
+}
+
+// PodGroupStatus counts the pods of one slice.
+type PodGroupStatus struct {
+	// name is the name of the slice in spec.podGroups or spec.scaledGroups.
+	// +required
+	Name string `json:"name"`
+	// desired is how many pods the slice shall have.
+	// +required
+	Desired int32 `json:"desired"`
+	// scheduled is how many are bound to a node.
+	// +required
+	Scheduled int32 `json:"scheduled"`
+	// available is how many are bound to a node and neither failed nor have a started container that is not ready.
+	// +required
+	Available int32 `json:"available"`
+	// ready is how many are ready.
+	// +required
+	Ready int32 `json:"ready"`
+}
