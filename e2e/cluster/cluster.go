@@ -1,0 +1,225 @@
+// Package cluster starts real Kubernetes control planes with fake nodes on this machine: for tests, benchmarks and the
+// demo. Nothing is downloaded but Go modules, nothing needs root, a container runtime or a network.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// startTimeout bounds the start of the processes, without the build. An idle machine needs 4 s.
+const startTimeout = 2 * time.Minute
+
+// Cluster is a running control plane. It ends with Stop, or with the process that started it.
+type Cluster struct {
+	// Name is random.
+	Name string
+	// BinDir holds kubectl, kwokctl and the control plane's programs.
+	BinDir string
+	// Kubeconfig is the path of a kubeconfig with all rights.
+	Kubeconfig string
+	// AuditLog is the path of the audit log, empty without Options.Audit.
+	AuditLog string
+	// Logs is the directory of the processes' logs.
+	Logs string
+
+	dir    string
+	config *rest.Config
+	keeper *keeper
+}
+
+// Start builds the control plane if need be (see ControlPlane), starts one, and returns when its API is served and its
+// controllers run. Any number can run side by side: each has its own ports and its own directory, and none touches the
+// user's kubeconfig.
+func Start(ctx context.Context, opts Options) (*Cluster, error) {
+	if opts.Progress == nil {
+		opts.Progress = io.Discard
+	}
+	bin, err := ControlPlane(ctx, opts.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("build the control plane: %w", err)
+	}
+	c, err := newCluster(bin)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := c.start(ctx, opts); err != nil {
+		err = fmt.Errorf("start cluster %s: %w%s", c.Name, err, c.failedLogs())
+		return nil, errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+func newCluster(bin string) (*Cluster, error) {
+	dir, err := os.MkdirTemp("", "grove-cluster-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(dir, "pids"), 0o755); err != nil {
+		return nil, err
+	}
+	keeper, err := startKeeper(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	name := "grove-" + rand.String(5)
+	workdir := filepath.Join(dir, "clusters", name)
+	return &Cluster{
+		Name:       name,
+		BinDir:     bin,
+		Kubeconfig: filepath.Join(workdir, "kubeconfig.yaml"),
+		Logs:       filepath.Join(workdir, "logs"),
+		dir:        dir,
+		keeper:     keeper,
+	}, nil
+}
+
+func (c *Cluster) start(ctx context.Context, opts Options) error {
+	if err := c.create(ctx, opts); err != nil {
+		return err
+	}
+	if opts.Audit {
+		c.AuditLog = filepath.Join(c.Logs, "audit.log")
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	config.QPS = -1 // the API server's own limits suffice
+	config.UserAgent = "grove-e2e"
+	c.config = config
+	if opts.APIServerOnly {
+		return nil
+	}
+	return c.waitForControllers(ctx)
+}
+
+// create lets kwokctl start the processes, and waits until the API is served.
+func (c *Cluster) create(ctx context.Context, opts Options) error {
+	config, err := c.writeConfig(opts)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kwokctl"),
+		"create", "cluster", "--name", c.Name, "--config", config, "--kubeconfig", "", "--wait", startTimeout.String())
+	cmd.Env = c.environ("KWOK_WORKDIR="+c.dir, "KUBECONFIG="+filepath.Join(c.dir, "unused-kubeconfig"))
+	cmd.Stdout, cmd.Stderr = &out, &out
+	finished, err := startKept(cmd, c.dir, "kwokctl")
+	if err != nil {
+		return err
+	}
+	if err := finished(); err != nil {
+		return fmt.Errorf("kwokctl: %w\n%s", err, out.String())
+	}
+	return nil
+}
+
+func (c *Cluster) writeConfig(opts Options) (string, error) {
+	ports, err := choosePorts()
+	if err != nil {
+		return "", err
+	}
+	policy := filepath.Join(c.dir, "audit-policy.yaml")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o644); err != nil {
+		return "", err
+	}
+	config, err := kwokctlConfig(opts, c.BinDir, policy, ports)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.dir, "kwokctl.yaml")
+	return path, os.WriteFile(path, config, 0o644)
+}
+
+// waitForControllers waits for the ServiceAccount without which no pod is admitted: kube-controller-manager makes it.
+func (c *Cluster) waitForControllers(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.config)
+	if err != nil {
+		return err
+	}
+	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, ignoreNotFound(err)
+	})
+	if err != nil {
+		return fmt.Errorf("wait for kube-controller-manager's first ServiceAccount: %w", err)
+	}
+	return nil
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// RESTConfig returns a copy of the configuration for clients with all rights and without a rate limit of their own.
+func (c *Cluster) RESTConfig() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Kubectl runs the cluster's kubectl, and returns what it wrote to stdout.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kubectl"), args...)
+	cmd.Env = c.environ("KUBECONFIG=" + c.Kubeconfig)
+	out, err := output(cmd)
+	return string(out), err
+}
+
+// environ is this process's environment with changes that keep programs away from the user's ~/.kube.
+func (c *Cluster) environ(changes ...string) []string {
+	return append(append(os.Environ(), "KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache")), changes...)
+}
+
+// Stop ends the cluster's processes and the operators started by StartOperator, and removes all files. The second call does nothing.
+func (c *Cluster) Stop(ctx context.Context) error {
+	if !exists(c.dir) {
+		return nil
+	}
+	if err := c.keeper.release(ctx); err != nil {
+		return fmt.Errorf("stop cluster %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// failedLogs returns the last lines of each log, for the message of a failed start.
+func (c *Cluster) failedLogs() string {
+	logs, err := filepath.Glob(filepath.Join(c.Logs, "*.log"))
+	if err != nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, log := range logs {
+		if filepath.Base(log) != "audit.log" {
+			fmt.Fprintf(&text, "\n--- %s\n%s", filepath.Base(log), lastLines(log, 8))
+		}
+	}
+	return text.String()
+}
+
+func lastLines(path string, n int) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,169 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Options says how a local cluster differs from the default one.
+type Options struct {
+	// APIServerOnly starts etcd and kube-apiserver alone: enough for admission, and quicker.
+	APIServerOnly bool
+	// WithoutGangs leaves out the feature gates and API versions by which kube-scheduler schedules gangs.
+	WithoutGangs bool
+	// Audit writes an audit log of level Metadata, to be found at Cluster.AuditLog.
+	Audit bool
+	// Progress receives a line for each step that takes long. Default: nothing is printed.
+	Progress io.Writer
+}
+
+// What kube-scheduler needs in order to schedule gangs; without them neither the API nor the plugin is there.
+const (
+	gangFeatureGates  = "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,CompositePodGroup=true"
+	gangRuntimeConfig = "scheduling.k8s.io/v1beta1=true,scheduling.k8s.io/v1alpha3=true"
+)
+
+// auditPolicy logs who asked for what, without contents, each request once at its end and each watch at its beginning too.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+`
+
+// unthrottled lifts the client-side limits of the control plane (20 requests per second in kube-controller-manager, 50
+// in kube-scheduler), which would otherwise be what a benchmark measures.
+const unthrottled = "10000"
+
+// ports are those that the processes of one cluster listen on.
+type ports struct {
+	etcd, etcdPeer, apiServer, controllerManager, scheduler, kwok int
+}
+
+// kwokctlConfig is the file for `kwokctl create cluster --config`: where the programs are, and how to run them.
+func kwokctlConfig(opts Options, bin, auditPolicyPath string, p ports) ([]byte, error) {
+	options := map[string]any{
+		"runtime":                     "binary",
+		"bindAddress":                 "127.0.0.1",
+		"securePort":                  true,
+		"kubeAuthorization":           true,
+		"kubeAdmission":               true,
+		"components":                  components(opts),
+		"etcdBinary":                  filepath.Join(bin, "etcd"),
+		"kubeApiserverBinary":         filepath.Join(bin, "kube-apiserver"),
+		"kubeControllerManagerBinary": filepath.Join(bin, "kube-controller-manager"),
+		"kubeSchedulerBinary":         filepath.Join(bin, "kube-scheduler"),
+		"kwokControllerBinary":        filepath.Join(bin, "kwok"),
+		"kubectlBinary":               filepath.Join(bin, "kubectl"),
+		"etcdPort":                    p.etcd,
+		"etcdPeerPort":                p.etcdPeer,
+		"kubeApiserverPort":           p.apiServer,
+		"kubeControllerManagerPort":   p.controllerManager,
+		"kubeSchedulerPort":           p.scheduler,
+		"kwokControllerPort":          p.kwok,
+	}
+	if !opts.WithoutGangs {
+		options["kubeFeatureGates"] = gangFeatureGates
+		options["kubeRuntimeConfig"] = gangRuntimeConfig
+	}
+	if opts.Audit {
+		options["kubeAuditPolicy"] = auditPolicyPath
+	}
+	kwokctl := map[string]any{
+		"apiVersion":        "config.kwok.x-k8s.io/v1alpha1",
+		"kind":              "KwokctlConfiguration",
+		"options":           options,
+		"componentsPatches": componentPatches(opts),
+	}
+	return yamlDocuments(kwokctl, kwokConfig)
+}
+
+// kwokConfig lets the fake kubelets work on many pods at once. kwokctl passes it on without kwok's defaults, so that
+// whatever is left out here is zero, and kwok does not start.
+var kwokConfig = map[string]any{
+	"apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+	"kind":       "KwokConfiguration",
+	"options": map[string]any{
+		"cidr":                          "10.0.0.0/16",
+		"podPlayStageParallelism":       32,
+		"nodePlayStageParallelism":      8,
+		"nodeLeaseParallelism":          4,
+		"podsOnNodeSyncParallelism":     4,
+		"enablePodsOnNodeSyncListPager": true,
+	},
+}
+
+func components(opts Options) []string {
+	if opts.APIServerOnly {
+		return []string{"etcd", "kube-apiserver"}
+	}
+	return []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"}
+}
+
+func componentPatches(opts Options) []map[string]any {
+	// On a busy machine the two lose their lease, and end.
+	alone := map[string]string{"leader-elect": "false", "kube-api-qps": unthrottled, "kube-api-burst": unthrottled}
+	apiServer := map[string]string{}
+	if opts.Audit {
+		apiServer["audit-log-maxsize"] = "10240" // MiB; by default the log is rotated at 100 MiB
+	}
+	return []map[string]any{
+		componentPatch("etcd", map[string]string{"unsafe-no-fsync": "true"}), // the data is thrown away anyway
+		componentPatch("kube-apiserver", apiServer),
+		componentPatch("kube-controller-manager", alone),
+		componentPatch("kube-scheduler", alone),
+	}
+}
+
+func componentPatch(name string, args map[string]string) map[string]any {
+	extraArgs := []map[string]any{}
+	for key, value := range args {
+		extraArgs = append(extraArgs, map[string]any{"key": key, "value": value})
+	}
+	return map[string]any{"name": name, "extraArgs": extraArgs}
+}
+
+func yamlDocuments(docs ...any) ([]byte, error) {
+	texts := make([]string, len(docs))
+	for i, doc := range docs {
+		text, err := yaml.Marshal(doc)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = string(text)
+	}
+	return []byte(strings.Join(texts, "---\n")), nil
+}
+
+// choosePorts gives each process a random free port. kwokctl would count down from a fixed one, the same for two
+// clusters that start at once; and ports that the kernel chooses may be taken by an outgoing connection meanwhile.
+func choosePorts() (ports, error) {
+	var p ports
+	for _, port := range []*int{&p.etcd, &p.etcdPeer, &p.apiServer, &p.controllerManager, &p.scheduler, &p.kwok} {
+		free, err := freePort()
+		if err != nil {
+			return p, err
+		}
+		*port = free
+	}
+	return p, nil
+}
+
+// freePort returns a random port of the loopback address that nobody listens on, below the range of outgoing connections.
+func freePort() (int, error) {
+	const lowest, highest, attempts = 10000, 32000, 100
+	for range attempts {
+		port := lowest + rand.IntN(highest-lowest)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, listener.Close()
+		}
+	}
+	return 0, fmt.Errorf("no free port between %d and %d in %d attempts", lowest, highest, attempts)
+}

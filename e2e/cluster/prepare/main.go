@@ -1,0 +1,23 @@
+// Command prepare makes sure that the local control plane is in the cache, and prints the directory of its programs.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"grove.io/grove/e2e/cluster"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	bin, err := cluster.ControlPlane(ctx, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "controlplane:", err)
+		os.Exit(1)
+	}
+	fmt.Println(bin)
+}
