@@ -1,0 +1,43 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+)
+
+// convert turns an API type into its apply configuration, or an apply configuration into an API type. The two have the
+// same JSON form; what is unset in one is unset in the other.
+func Configuration[To, From any](from *From) *To {
+	data, err := json.Marshal(from)
+	if err != nil {
+		panic(fmt.Sprintf("%T can't be encoded: %v", from, err))
+	}
+	to := new(To)
+	if err := json.Unmarshal(data, to); err != nil {
+		panic(fmt.Sprintf("%T has not the form of %T: %v", from, to, err))
+	}
+	return to
+}
+
+// podSpecConfiguration is a podSpec as an apply configuration. Resources that nobody set are left out: an API type
+// can't say "unset" of them.
+func podSpecConfiguration(spec *corev1.PodSpec) *corev1ac.PodSpecApplyConfiguration {
+	config := Configuration[corev1ac.PodSpecApplyConfiguration](spec)
+	for i := range config.Containers {
+		dropEmptyResources(&config.Containers[i])
+	}
+	for i := range config.InitContainers {
+		dropEmptyResources(&config.InitContainers[i])
+	}
+	return config
+}
+
+func dropEmptyResources(container *corev1ac.ContainerApplyConfiguration) {
+	r := container.Resources
+	if r != nil && r.Limits == nil && r.Requests == nil && len(r.Claims) == 0 {
+		container.Resources = nil
+	}
+}

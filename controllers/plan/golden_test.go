@@ -1,0 +1,78 @@
+package plan
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The golden file is what a reader of the sample gets: every child, and the pods of one PodClique.
+func TestSampleChildren(t *testing.T) {
+	for _, name := range []string{"distributed-training"} {
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join("../../samples", name+".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := &v1alpha1.PodCliqueSet{}
+			if err := yaml.UnmarshalStrict(data, set); err != nil {
+				t.Fatal(err)
+			}
+			set.Namespace, set.UID = "default", "0"
+			got := render(t, set)
+			golden := filepath.Join("testdata", name+".golden.yaml")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("children of the sample, see -update (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
+	t.Helper()
+	children := Set{Object: set}.Children()
+	objects := []any{children.ServiceAccount, children.Role, children.RoleBinding}
+	for _, service := range children.Services {
+		objects = append(objects, service)
+	}
+	for _, group := range children.ScalingGroups {
+		objects = append(objects, group)
+	}
+	for _, gang := range children.PodGangs {
+		objects = append(objects, gang)
+	}
+	for _, clique := range children.PodCliques {
+		objects = append(objects, clique)
+	}
+	for _, pod := range cliques(live(set, children), nil)[0].PodActions().Create {
+		objects = append(objects, pod)
+	}
+	var all bytes.Buffer
+	for _, object := range objects {
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString("---\n")
+		all.Write(data)
+	}
+	return all.Bytes()
+}

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// hashLength is the length of a hash in hexadecimal digits: 40 bits, short enough to read in a label and long enough that
+// two templates of one workload don't share it.
+const hashLength = 10
+
+// PodTemplateHash identifies what a podSpec says. It doesn't change when a newer operator knows more fields of a podSpec
+// than the one that computed it before.
+func PodTemplateHash(spec *corev1.PodSpec) string {
+	return digest(canonicalJSON(spec))
+}
+
+// GenerationHash identifies what the podSpecs of a set say; nothing else of a set makes Grove replace pods.
+func GenerationHash(set *v1alpha1.PodCliqueSet) string {
+	var all []byte
+	for i := range set.Spec.Template.Cliques {
+		clique := &set.Spec.Template.Cliques[i]
+		all = fmt.Appendf(all, "%s %s\n", clique.Name, canonicalJSON(&clique.Spec.PodSpec))
+	}
+	return digest(all)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])[:hashLength]
+}
+
+// canonicalJSON has object keys in alphabetical order, quantities in their canonical form, and neither nulls nor empty objects and
+// lists, which is how fields that a version of the API types doesn't know yet appear in a later one. Empty strings,
+// zeros and false stay: where they appear at all they were set, and may mean something else than nothing.
+func canonicalJSON(spec *corev1.PodSpec) []byte {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		panic(fmt.Sprintf("a PodSpec that was decoded from JSON can't be encoded: %v", err))
+	}
+	var tree any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		panic(fmt.Sprintf("encoded JSON can't be decoded: %v", err))
+	}
+	tree, _ = withoutEmpty(tree)
+	data, err = json.Marshal(tree)
+	if err != nil {
+		panic(fmt.Sprintf("decoded JSON can't be encoded: %v", err))
+	}
+	return data
+}
+
+// withoutEmpty drops nulls, empty objects and empty lists below a value, and tells whether something is left.
+func withoutEmpty(value any) (any, bool) {
+	switch value := value.(type) {
+	case nil:
+		return nil, false
+	case map[string]any:
+		for key, item := range value {
+			if kept, some := withoutEmpty(item); some {
+				value[key] = kept
+			} else {
+				delete(value, key)
+			}
+		}
+		return value, len(value) > 0
+	case []any:
+		// An item keeps its place even if it is empty: the position may matter.
+		for i := range value {
+			value[i], _ = withoutEmpty(value[i])
+		}
+		return value, len(value) > 0
+	default:
+		return value, true
+	}
+}

@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// Field managers. Each controller applies under its own, so that every field of an object has one known owner.
+const (
+	// SetManager applies the children of a PodCliqueSet.
+	SetManager = "grove-podcliqueset"
+	// CliqueManager applies the pods of a PodClique.
+	CliqueManager = "grove-podclique"
+)
+
+// Set is a PodCliqueSet with what belongs to it, as the caches have it. Children are those that the set controls, by name.
+type Set struct {
+	Object        *v1alpha1.PodCliqueSet
+	Services      []*corev1.Service
+	ScalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
+	PodGangs      map[string]*v1alpha1.PodGang
+	PodCliques    map[string]*v1alpha1.PodClique
+	// ImagePullSecrets are those of the namespace's default ServiceAccount.
+	ImagePullSecrets []corev1.LocalObjectReference
+}
+
+// Removals are children that the set no longer asks for.
+type Removals struct {
+	// Replicas are the labels of the replicas whose pods go.
+	Replicas []labels.Set
+	// PodCliques and PodGangs are those of these replicas.
+	PodCliques []*v1alpha1.PodClique
+	PodGangs   []*v1alpha1.PodGang
+	// Services are headless ones that have been disabled.
+	Services []*corev1.Service
+}
+
+// Removals of a set are what is left of replicas at and above spec.replicas, and a Service that is disabled.
+func (s Set) Removals() Removals {
+	var removals Removals
+	replicas := map[int32]bool{}
+	for _, podClique := range s.PodCliques {
+		if i, surplus := s.surplus(podClique); surplus {
+			replicas[i] = true
+			removals.PodCliques = append(removals.PodCliques, podClique)
+		}
+	}
+	for _, podGang := range s.PodGangs {
+		if _, surplus := s.surplus(podGang); surplus {
+			removals.PodGangs = append(removals.PodGangs, podGang)
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(replicas)) {
+		removals.Replicas = append(removals.Replicas, labels.Set{v1alpha1.LabelReplicaIndex: index(i)})
+	}
+	slices.SortFunc(removals.PodCliques, byName)
+	slices.SortFunc(removals.PodGangs, byName)
+	if !templateOf(s.Object).headlessServiceEnabled() {
+		removals.Services = s.Services
+	}
+	return removals
+}
+
+// surplus tells of which replica a child is that nobody deletes yet, and whether the set no longer has that replica.
+func (s Set) surplus(child metav1.Object) (int32, bool) {
+	i, ok := indexLabel(child, v1alpha1.LabelReplicaIndex)
+	return i, ok && i >= s.Object.Spec.Replicas && child.GetDeletionTimestamp() == nil
+}
+
+// TearDown tells whether the children of a set that is being deleted have to be deleted now. They stay where the user wants
+// them orphaned; and once they are being deleted there is nothing left to do.
+func (s Set) TearDown() bool {
+	if s.Object.DeletionTimestamp == nil || slices.Contains(s.Object.Finalizers, metav1.FinalizerOrphanDependents) {
+		return false
+	}
+	for _, podClique := range s.PodCliques {
+		if podClique.DeletionTimestamp == nil {
+			return true
+		}
+	}
+	return false
+}
