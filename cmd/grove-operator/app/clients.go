@@ -1,0 +1,119 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"grove.io/grove/apis/client/clientset/versioned"
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// userAgent begins the name by which audit logs and priority levels know the operator.
+const userAgent = "grove-operator"
+
+// oldestServer is the first Kubernetes release whose CRDs may use all that Grove's validation rules do.
+var oldestServer = version.MajorMinor(1, 33)
+
+// clients are the operator's connections to one API server.
+type clients struct {
+	grove versioned.Interface
+	kube  kubernetes.Interface
+}
+
+// connect makes the clients, and checks that the API server answers and serves what the operator needs.
+func connect(o Options) (clients, error) {
+	config, err := restConfig(o)
+	if err != nil {
+		return clients{}, err
+	}
+	kubeConfig := rest.CopyConfig(config)
+	kubeConfig.ContentType = runtime.ContentTypeProtobuf
+	kubeConfig.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	kube, err := kubernetes.NewForConfig(kubeConfig)
+	if err != nil {
+		return clients{}, fmt.Errorf("the API server can't be used: %w", err)
+	}
+	grove, err := versioned.NewForConfig(config)
+	if err != nil {
+		return clients{}, fmt.Errorf("the API server can't be used: %w", err)
+	}
+	return clients{grove: grove, kube: kube}, checkServer(kube.Discovery(), config.Host)
+}
+
+// restConfig says how to reach the API server. Requests aren't slowed down by the client: a number of them in flight is all
+// that it bounds, and the API server may ask for more patience, which client-go has.
+func restConfig(o Options) (*rest.Config, error) {
+	config, err := loadConfig(o.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	config.UserAgent = userAgent + "/" + rest.DefaultKubernetesUserAgent()
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &limitInFlight{next: next, slots: make(chan struct{}, o.MaxRequestsInFlight)}
+	})
+	return config, nil
+}
+
+func loadConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig != "" {
+		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("--kubeconfig %s: %w", kubeconfig, err)
+		}
+		return config, nil
+	}
+	config, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, errors.New("not running in a cluster: give --kubeconfig")
+	}
+	return config, err
+}
+
+// checkServer tells in one line what the API server lacks.
+func checkServer(server discovery.DiscoveryInterface, host string) error {
+	info, err := server.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("the API server at %s doesn't answer: %w", host, err)
+	}
+	running, err := version.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return fmt.Errorf("the API server at %s has a version that can't be read: %w", host, err)
+	}
+	if running.LessThan(oldestServer) {
+		return fmt.Errorf("the API server at %s is Kubernetes %s; Grove needs %s or newer", host, info.GitVersion, oldestServer)
+	}
+	if _, err := server.ServerResourcesForGroupVersion(v1alpha1.SchemeGroupVersion.String()); err != nil {
+		return fmt.Errorf("the API server at %s doesn't serve %s (%w): install the CustomResourceDefinitions with kubectl apply --server-side -f crds/",
+			host, v1alpha1.SchemeGroupVersion, err)
+	}
+	return nil
+}
+
+// limitInFlight bounds how many requests are under way at a time. Watches don't count: they are under way all the time.
+type limitInFlight struct {
+	next  http.RoundTripper
+	slots chan struct{}
+}
+
+// RoundTrip waits for a slot and sends a request.
+func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Query().Get("watch") == "true" {
+		return l.next.RoundTrip(request)
+	}
+	select {
+	case l.slots <- struct{}{}:
+	case <-request.Context().Done():
+		return nil, request.Context().Err()
+	}
+	defer func() { <-l.slots }()
+	return l.next.RoundTrip(request)
+}

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"io"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/zapr"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
+)
+
+// verbosity is the logr verbosity that each log level shows: 2 tells of decisions, 4 of every step.
+var verbosity = map[string]int{"error": -int(zapcore.ErrorLevel), "info": 0, "debug": 2, "trace": 4}
+
+// newLogger logs to a writer, and makes klog, which client-go uses, log to the same.
+func newLogger(o Options, out io.Writer) logr.Logger {
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	encoder := zapcore.NewJSONEncoder(config)
+	if o.LogFormat == "console" {
+		config.EncodeLevel = zapcore.CapitalLevelEncoder
+		encoder = zapcore.NewConsoleEncoder(config)
+	}
+	// zapr maps verbosity n to the zap level -n.
+	level := zapcore.Level(-verbosity[o.LogLevel])
+	logger := zapr.NewLogger(zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)))
+	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
+	return logger
+}

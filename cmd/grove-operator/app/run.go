@@ -1,0 +1,155 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+
+	"grove.io/grove/controllers"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+const (
+	// leaseName is the name of the lease that the leader holds.
+	leaseName = "grove-operator"
+	// namespaceFile tells a pod its namespace.
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
+
+var errLeaseLost = errors.New("the lease was lost: another replica leads now, or the API server couldn't be reached")
+
+// Main is the program. What goes wrong before it works is one line on err; from then on it logs there.
+func Main(args []string, out, err io.Writer) int {
+	options, problem := parse(args, out)
+	switch {
+	case errors.Is(problem, pflag.ErrHelp):
+		return exitOK
+	case problem != nil:
+		fmt.Fprintf(err, "grove-operator: %v; see grove-operator --help\n", problem)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(klog.NewContext(context.Background(), newLogger(options, err)), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if problem := run(ctx, options); problem != nil {
+		fmt.Fprintf(err, "grove-operator: %v\n", problem)
+		return exitFailure
+	}
+	return exitOK
+}
+
+// run looks after PodCliqueSets until the context ends, or the lease is lost.
+func run(ctx context.Context, o Options) error {
+	clients, err := connect(o)
+	if err != nil {
+		return err
+	}
+	var ready readiness
+	servers, stop := newServers(ctx)
+	defer stop()
+	if err := servers.serve("health", o.HealthAddress, healthHandler(&ready)); err != nil {
+		return err
+	}
+	if err := servers.serve("metrics", o.MetricsAddress, metricsHandler()); err != nil {
+		return err
+	}
+
+	operator, err := controllers.New(clients.grove, clients.kube, o.Namespaces)
+	if err != nil {
+		return err
+	}
+	defer operator.Stop()
+	if err := operator.Start(ctx); err != nil {
+		return err
+	}
+	ready.ready.Store(true)
+	if !o.LeaderElect {
+		operator.Run(ctx)
+		return nil
+	}
+	return lead(ctx, o, clients, operator.Run)
+}
+
+// lead calls work once this replica leads, and returns when work has, or when the lease was lost. The lease is released only
+// after work has returned, so that two replicas never work at a time.
+func lead(ctx context.Context, o Options, clients clients, work func(context.Context)) error {
+	namespace, err := leaseNamespace(o)
+	if err != nil {
+		return err
+	}
+	identity := string(uuid.NewUUID())
+	if host, err := os.Hostname(); err == nil {
+		identity = host + "_" + identity
+	}
+	started := make(chan context.Context, 1)
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Name: leaseName,
+		Lock: &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Name: leaseName, Namespace: namespace},
+			Client:     clients.kube.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
+		},
+		LeaseDuration:   o.LeaseDuration,
+		RenewDeadline:   o.LeaseDuration * 2 / 3,
+		RetryPeriod:     o.LeaseDuration * 2 / 15,
+		ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(leading context.Context) { started <- leading },
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("leader election: %w", err)
+	}
+	holding, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		elector.Run(holding)
+	}()
+	select {
+	case leading := <-started:
+		klog.FromContext(ctx).Info("Leading", "lease", klog.KRef(namespace, leaseName), "identity", identity)
+		working, stop := context.WithCancel(ctx)
+		defer stop()
+		context.AfterFunc(leading, stop)
+		work(working)
+	case <-ctx.Done():
+	}
+	release()
+	<-ended
+	if ctx.Err() == nil {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// leaseNamespace is what the flag says or else the namespace of the operator's pod.
+func leaseNamespace(o Options) (string, error) {
+	if o.LeaderElectNamespace != "" {
+		return o.LeaderElectNamespace, nil
+	}
+	namespace, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return "", errors.New("leader election needs a namespace outside a cluster: give --leader-elect-namespace, or --leader-elect=false")
+	}
+	return strings.TrimSpace(string(namespace)), nil
+}

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/component-base/metrics/legacyregistry"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // metrics of requests and queues
+	"k8s.io/klog/v2"
+)
+
+// shutdownTimeout is how long a request to one of the operator's servers may delay its end.
+const shutdownTimeout = 2 * time.Second
+
+// readiness is when the operator is ready: once its caches are filled, whether it leads or not.
+type readiness struct{ ready atomic.Bool }
+
+func healthHandler(r *readiness) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !r.ready.Load() {
+			http.Error(w, "the caches are being filled", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+func metricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", legacyregistry.Handler())
+	return mux
+}
+
+// servers answer HTTP requests until their context ends.
+type servers struct {
+	ctx     context.Context
+	running sync.WaitGroup
+}
+
+// newServers returns servers and what ends them.
+func newServers(ctx context.Context) (*servers, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &servers{ctx: ctx}
+	return s, func() {
+		cancel()
+		s.running.Wait()
+	}
+}
+
+// serve answers requests at an address, unless that is empty. It returns once it listens.
+func (s *servers) serve(what, address string, handler http.Handler) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("serving %s: %w", what, err)
+	}
+	logger := klog.FromContext(s.ctx).WithValues("what", what)
+	logger.Info("Serving", "address", listener.Addr().String())
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTimeout}
+	s.running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error(err, "Serving ended")
+		}
+	})
+	s.running.Go(func() {
+		<-s.ctx.Done()
+		within, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(within); err != nil {
+			logger.Error(err, "Serving was cut short")
+		}
+	})
+	return nil
+}

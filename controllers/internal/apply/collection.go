@@ -1,0 +1,31 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// CollectionClient is the part of a typed client that deletes many objects with one request.
+type CollectionClient interface {
+	DeleteCollection(ctx context.Context, options metav1.DeleteOptions, list metav1.ListOptions) error
+}
+
+// DeleteCollection deletes the children of a set that bear some labels besides. Garbage collection would delete them too, one
+// by one and slowly.
+func DeleteCollection(ctx context.Context, client CollectionClient, set string, besides labels.Set) error {
+	selector := labels.Merge(besides, labels.Set{
+		v1alpha1.LabelPodCliqueSet: set,
+		v1alpha1.LabelManagedBy:    v1alpha1.ManagedBy,
+	})
+	err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting what is labelled %s: %w", selector, err)
+	}
+	return nil
+}

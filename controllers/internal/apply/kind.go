@@ -1,0 +1,250 @@
+// Package apply is the only one that writes objects. It applies configurations server-side, each controller's under a field
+// manager of its own, and sends nothing where an object in the cache already is as it should be.
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/lru"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/fresh"
+)
+
+// absent is a resourceVersion that no object has: the store's revisions begin with it before anything is written. An apply that
+// carries it creates an object, and is refused with a conflict where the object exists.
+const absent = "1"
+
+// remembered is how many children each Kind remembers to be as they should.
+const remembered = 100_000
+
+// Configuration is an apply configuration, as client-go and controller-gen generate them. C is the type itself.
+type Configuration[C any] interface {
+	GetName() *string
+	GetNamespace() *string
+	WithUID(types.UID) C
+	WithResourceVersion(string) C
+}
+
+// Client is the part of a typed client that a Kind uses.
+type Client[T any, C any] interface {
+	Apply(ctx context.Context, config C, options metav1.ApplyOptions) (T, error)
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+	Delete(ctx context.Context, name string, options metav1.DeleteOptions) error
+}
+
+// Owner is on whose behalf children are written.
+type Owner struct {
+	metav1.Object
+	// Kind is the owner's kind.
+	Kind string
+	// Set is the name of the PodCliqueSet that the owner is or belongs to.
+	Set string
+}
+
+// Kind writes the children of one kind.
+type Kind[T metav1.Object, C Configuration[C]] struct {
+	// Name is the kind.
+	Name string
+	// Manager is the field manager.
+	Manager string
+	// Cache has the objects of the kind that are labelled as Grove's.
+	Cache cache.Indexer
+	// Client returns the client for a namespace.
+	Client func(namespace string) Client[T, C]
+	// Extract returns what a field manager owns of an object.
+	Extract func(object T, manager string) (C, error)
+	// Stripped is set where the cache keeps neither managedFields nor all of the spec: an object is read from the API
+	// server before it is changed.
+	Stripped bool
+	// Immutable is set for a kind most of which can't be changed: it returns a configuration with what has to stay from
+	// what is owned, and the rest from what is wanted.
+	Immutable func(owned, wanted C) C
+	// ReadsReplicas is set where a configuration repeats replicas read from the live object: it is applied to that
+	// very version only.
+	ReadsReplicas bool
+	// Fresh is told of every write.
+	Fresh *fresh.Tracker
+
+	equal *lru.Cache // by object name: the state last found equal to what is wanted
+}
+
+// NewKind completes a Kind.
+func NewKind[T metav1.Object, C Configuration[C]](k Kind[T, C]) *Kind[T, C] {
+	k.equal = lru.New(remembered)
+	return &k
+}
+
+// equalState says that an object, whatever its status, was found to be as a configuration wants it.
+type equalState struct {
+	uid    types.UID
+	live   uint64
+	wanted uint64
+}
+
+// All applies configurations, several at a time, begun in their order. The error is the aggregate of all that failed.
+func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
+	return inParallel(ctx, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
+}
+
+// Apply makes one child as its configuration wants it. A child that is being deleted is left alone: its end wakes its owner.
+// The error is a Refused where the name belongs to something else, or where the API server finds the child invalid.
+func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
+	name := cache.NewObjectName(*wanted.GetNamespace(), *wanted.GetName())
+	obj, exists, err := k.Cache.GetByKey(name.String())
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return k.create(ctx, owner, name, wanted)
+	}
+	live := obj.(T)
+	if k.Stripped {
+		if mine, err := k.claim(owner, live); !mine {
+			return err
+		}
+		if live, err = k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); err != nil {
+			return err
+		}
+	}
+	return k.update(ctx, owner, name, live, wanted)
+}
+
+// create applies a configuration to an object that isn't in the cache.
+func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectName, wanted C) error {
+	again, err := copyOf(wanted)
+	if err != nil {
+		return err
+	}
+	err = k.send(ctx, owner, name, wanted.WithResourceVersion(absent))
+	if !apierrors.IsConflict(err) {
+		return err
+	}
+	// It exists after all: the cache is behind, or the object isn't labelled as Grove's.
+	live, err := k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	return k.update(ctx, owner, name, live, again)
+}
+
+// update applies a configuration to an object unless it already is as it should be.
+func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C) error {
+	if live.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	if mine, err := k.claim(owner, live); !mine {
+		return err
+	}
+	state, err := k.stateOf(live, wanted)
+	if err != nil {
+		return err
+	}
+	if known, ok := k.equal.Get(name); ok && known == state {
+		return nil
+	}
+	owned, err := k.Extract(live, k.Manager)
+	if err != nil {
+		return fmt.Errorf("reading what %s owns of %s %s: %w", k.Manager, k.Name, name, err)
+	}
+	if k.Immutable != nil {
+		wanted = k.Immutable(owned, wanted)
+	}
+	if equality.Semantic.DeepEqual(owned, wanted) {
+		k.equal.Add(name, state)
+		return nil
+	}
+	wanted = wanted.WithUID(live.GetUID())
+	if k.ReadsReplicas {
+		wanted = wanted.WithResourceVersion(live.GetResourceVersion())
+	}
+	return k.send(ctx, owner, name, wanted)
+}
+
+// stateOf identifies what a configuration says, and everything of an object that comparing the two would look at: that
+// comparison costs a hundred times as much. An object that counts generations is known by its generation and metadata.
+func (k *Kind[T, C]) stateOf(live T, wanted C) (equalState, error) {
+	state := equalState{uid: live.GetUID()}
+	var err error
+	if state.wanted, err = hashOf(wanted); err != nil {
+		return state, err
+	}
+	if live.GetGeneration() == 0 {
+		state.live, err = hashOf(live.GetResourceVersion())
+		return state, err
+	}
+	owned := slices.Clone(live.GetManagedFields())
+	owned = slices.DeleteFunc(owned, func(e metav1.ManagedFieldsEntry) bool { return e.Manager != k.Manager })
+	state.live, err = hashOf([]any{live.GetGeneration(), live.GetLabels(), live.GetAnnotations(), live.GetOwnerReferences(), owned})
+	return state, err
+}
+
+// send applies a configuration and explains what the API server says against it.
+func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectName, config C) error {
+	live, err := k.Client(name.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: k.Manager, Force: true})
+	switch {
+	case err == nil:
+		k.Fresh.Wrote(cache.MetaObjectToName(owner), k.Cache, live.GetResourceVersion())
+		return nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return nil
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err):
+		return refuse(v1alpha1.ReasonInvalidChild, "the API server refuses %s %s: %v; change the %s %s accordingly",
+			k.Name, name.Name, err, ownerKind, owner.Set)
+	default:
+		return fmt.Errorf("applying %s %s: %w", k.Name, name, err)
+	}
+}
+
+// ownerKind is what a user edits to change a child.
+const ownerKind = "PodCliqueSet"
+
+// claim tells whether an object that has a child's name is the owner's, or may be adopted: one without a controller that
+// bears the set's labels, as is left when a set is deleted and its children are kept. What belonged to a predecessor of the
+// same name will be gone soon, and is nobody's problem.
+func (k *Kind[T, C]) claim(owner Owner, live T) (bool, error) {
+	controller := metav1.GetControllerOfNoCopy(live)
+	switch {
+	case controller == nil && live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy && live.GetLabels()[v1alpha1.LabelPodCliqueSet] == owner.Set:
+		return true, nil
+	case controller == nil:
+		return false, k.conflict(live.GetName(), "isn't controlled by anything")
+	case controller.UID == owner.GetUID():
+		return true, nil
+	case controller.Kind == owner.Kind && controller.Name == owner.GetName():
+		return false, nil
+	default:
+		return false, k.conflict(live.GetName(), fmt.Sprintf("is controlled by %s %s", controller.Kind, controller.Name))
+	}
+}
+
+func (k *Kind[T, C]) conflict(name, whose string) error {
+	return refuse(v1alpha1.ReasonNameConflict, "%s %s exists and %s; delete it, or give the %s another name",
+		k.Name, name, whose, ownerKind)
+}
+
+// Delete deletes children, several at a time, each by its UID. One that is being deleted already isn't deleted again.
+func (k *Kind[T, C]) Delete(ctx context.Context, owner Owner, children []T) error {
+	return inParallel(ctx, children, func(child T) error {
+		if child.GetDeletionTimestamp() != nil {
+			return nil
+		}
+		err := k.Client(child.GetNamespace()).Delete(ctx, child.GetName(), metav1.DeleteOptions{
+			Preconditions: metav1.NewUIDPreconditions(string(child.GetUID())),
+		})
+		// A conflict means that the name has passed to another object.
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("deleting %s %s: %w", k.Name, child.GetName(), err)
+		}
+		k.Fresh.Deleted(cache.MetaObjectToName(owner), k.Cache, child)
+		return nil
+	})
+}

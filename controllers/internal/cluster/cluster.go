@@ -1,0 +1,125 @@
+// Package cluster is what controllers use of a cluster: clients, shared caches, events and a clock.
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+
+	"grove.io/grove/apis/client/clientset/versioned"
+	groveinformers "grove.io/grove/apis/client/informers/externalversions"
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/index"
+)
+
+// defaultServiceAccount is the account that every namespace has.
+const defaultServiceAccount = "default"
+
+// Cluster is what controllers use of a cluster, or of one namespace of it.
+type Cluster struct {
+	Grove    versioned.Interface
+	Kube     kubernetes.Interface
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+
+	// GroveInformers has caches of Grove's kinds.
+	GroveInformers groveinformers.SharedInformerFactory
+	// Children has caches of those objects of other kinds that are labelled as Grove's.
+	Children informers.SharedInformerFactory
+	// DefaultAccounts has a cache of the default ServiceAccount of each namespace, and of nothing else.
+	DefaultAccounts informers.SharedInformerFactory
+}
+
+// New makes the caches for a namespace, or for all if it is empty. They are filled once Start is called.
+func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.EventRecorder, namespace string) (*Cluster, error) {
+	only := func(tweak func(*metav1.ListOptions)) informers.SharedInformerFactory {
+		return informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(tweak))
+	}
+	c := &Cluster{
+		Grove:          grove,
+		Kube:           kube,
+		Recorder:       recorder,
+		Clock:          clock.RealClock{},
+		GroveInformers: groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)),
+		Children: only(func(o *metav1.ListOptions) {
+			o.LabelSelector = labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.String()
+		}),
+		DefaultAccounts: only(func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, defaultServiceAccount).String()
+		}),
+	}
+	return c, c.prepare()
+}
+
+// prepare gives the caches the indexes that controllers use, and makes that of pods small.
+func (c *Cluster) prepare() error {
+	grove := c.GroveInformers.Grove().V1alpha1()
+	pods := c.Children.Core().V1().Pods().Informer()
+	errs := []error{pods.SetTransform(stripPod)}
+	for _, informer := range []cache.SharedIndexInformer{
+		pods,
+		grove.PodCliques().Informer(),
+		grove.PodCliqueScalingGroups().Informer(),
+		grove.PodGangs().Informer(),
+		c.Children.Core().V1().Services().Informer(),
+	} {
+		errs = append(errs, informer.AddIndexers(index.ByController))
+	}
+	return utilerrors.NewAggregate(errs)
+}
+
+// Start fills the caches and keeps them filled until the channel is closed.
+func (c *Cluster) Start(stop <-chan struct{}) {
+	c.GroveInformers.Start(stop)
+	c.Children.Start(stop)
+	c.DefaultAccounts.Start(stop)
+}
+
+// WaitForSync returns once the caches are filled. The error says that the context ended before.
+func (c *Cluster) WaitForSync(ctx context.Context) error {
+	errs := []error{
+		c.GroveInformers.WaitForCacheSyncWithContext(ctx).AsError(),
+		c.Children.WaitForCacheSyncWithContext(ctx).AsError(),
+		c.DefaultAccounts.WaitForCacheSyncWithContext(ctx).AsError(),
+	}
+	if err := utilerrors.NewAggregate(errs); err != nil {
+		return fmt.Errorf("filling the caches: %w", err)
+	}
+	return nil
+}
+
+// Shutdown returns when the caches, whose channel has been closed, have ended.
+func (c *Cluster) Shutdown() {
+	c.GroveInformers.Shutdown()
+	c.Children.Shutdown()
+	c.DefaultAccounts.Shutdown()
+}
+
+// DefaultAccount returns the default ServiceAccount of a namespace; nil if it doesn't exist yet.
+func (c *Cluster) DefaultAccount(namespace string) *corev1.ServiceAccount {
+	account, err := c.DefaultAccounts.Core().V1().ServiceAccounts().Lister().ServiceAccounts(namespace).Get(defaultServiceAccount)
+	if err != nil {
+		return nil
+	}
+	return account
+}
+
+// stripPod drops what no controller reads of a pod, before a cache keeps it: with many thousands of pods that is most of
+// the memory.
+func stripPod(obj any) (any, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		pod.ManagedFields = nil
+		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	}
+	return obj, nil
+}

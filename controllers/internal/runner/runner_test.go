@@ -1,0 +1,115 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+var key = cache.NewObjectName("ns", "a")
+
+// syncs runs a controller for a time and returns when it synced a key that was marked once, since the start, and what it
+// logged.
+func syncs(t *testing.T, span time.Duration, result func(call int) (time.Duration, error)) (times []time.Duration, logged []string) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		logger := funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{})
+		ctx, stop := context.WithTimeout(klog.NewContext(t.Context(), logger), span)
+		defer stop()
+		c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) {
+			times = append(times, time.Since(start).Round(time.Millisecond))
+			return result(len(times))
+		})
+		c.queue.Add(key)
+		c.Run(ctx)
+	})
+	return times, logged
+}
+
+func TestSyncAgain(t *testing.T) {
+	times, logged := syncs(t, time.Second, func(call int) (time.Duration, error) {
+		if call == 1 {
+			return 300 * time.Millisecond, nil
+		}
+		return 0, nil
+	})
+	if len(times) != 2 || times[1] != 300*time.Millisecond || len(logged) > 0 {
+		t.Errorf("synced at %v, logged %v", times, logged)
+	}
+}
+
+func TestErrorsAreRetriedWithPatience(t *testing.T) {
+	times, logged := syncs(t, time.Minute, func(int) (time.Duration, error) { return 0, errors.New("no luck") })
+	if n := len(times); n < 8 || n > 20 {
+		t.Errorf("synced %d times within a minute", n)
+	}
+	if len(logged) != len(times) || !strings.Contains(logged[0], "no luck") {
+		t.Errorf("%d syncs failed, %d were logged", len(times), len(logged))
+	}
+}
+
+func TestConflictsAreRetriedQuietly(t *testing.T) {
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, "a", nil)
+	times, logged := syncs(t, time.Second, func(call int) (time.Duration, error) {
+		if call == 1 {
+			return 0, conflict
+		}
+		return 0, nil
+	})
+	if len(times) != 2 || len(logged) > 0 {
+		t.Errorf("synced at %v, logged %v", times, logged)
+	}
+}
+
+func TestAPanicEndsTheProgramLoudly(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a panic in a sync is swallowed")
+		}
+	}()
+	c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) { panic("oh") })
+	defer c.queue.ShutDown()
+	c.queue.Add(key)
+	c.next(t.Context())
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	ctx, stop := context.WithCancel(t.Context())
+	synced := make(chan struct{})
+	c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) { close(synced); return time.Hour, nil })
+	ended := make(chan struct{})
+	go func() { defer close(ended); c.Run(ctx) }()
+	c.queue.Add(key)
+	<-synced
+	stop()
+	<-ended
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestSooner(t *testing.T) {
+	for _, test := range []struct{ a, b, want time.Duration }{
+		{0, 0, 0}, {0, 2, 2}, {1, 0, 1}, {1, 2, 1}, {2, 1, 1},
+	} {
+		if got := Sooner(test.a, test.b); got != test.want {
+			t.Errorf("Sooner(%d, %d) is %d", test.a, test.b, got)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package podclique
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/flowcontrol"
+
+	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/plan"
+)
+
+// firstReplacement and lastReplacement bound how long a pod that keeps failing waits for its next replacement; the time doubles
+// in between.
+const (
+	firstReplacement = time.Second
+	lastReplacement  = 5 * time.Minute
+)
+
+// writer writes what the plan of a PodClique says.
+type writer struct {
+	pods   *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
+	status *apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]
+	// failures slows down the replacement of pods that fail again and again.
+	failures *flowcontrol.Backoff
+}
+
+func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
+	return &writer{
+		failures: flowcontrol.NewBackOff(firstReplacement, lastReplacement),
+		pods: apply.NewKind(apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]{
+			Name: "Pod", Manager: plan.CliqueManager, Fresh: tracker,
+			Cache:     cluster.Children.Core().V1().Pods().Informer().GetIndexer(),
+			Extract:   corev1ac.ExtractPod,
+			Stripped:  true,
+			Immutable: metadataOnly,
+			Client: func(namespace string) apply.Client[*corev1.Pod, *corev1ac.PodApplyConfiguration] {
+				return cluster.Kube.CoreV1().Pods(namespace)
+			},
+		}),
+		status: &apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
+			Manager: plan.CliqueManager, Fresh: tracker, Recorder: cluster.Recorder,
+			Cache:      cluster.GroveInformers.Grove().V1alpha1().PodCliques().Informer().GetIndexer(),
+			Of:         func(podClique *v1alpha1.PodClique) *v1alpha1.PodCliqueStatus { return &podClique.Status },
+			Conditions: func(status *v1alpha1.PodCliqueStatus) []metav1.Condition { return status.Conditions },
+			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration] {
+				return cluster.Grove.GroveV1alpha1().PodCliques(namespace)
+			},
+			Configuration: func(podClique *v1alpha1.PodClique, status *v1alpha1.PodCliqueStatus) *grovev1alpha1.PodCliqueApplyConfiguration {
+				return grovev1alpha1.PodClique(podClique.Name, podClique.Namespace).
+					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueStatusApplyConfiguration](status))
+			},
+		},
+	}
+}
+
+// metadataOnly changes of a pod what can be changed.
+func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodApplyConfiguration {
+	changed := corev1ac.Pod(*wanted.Name, *wanted.Namespace).WithLabels(wanted.Labels).WithAnnotations(wanted.Annotations)
+	changed.OwnerReferences = wanted.OwnerReferences
+	changed.Spec = owned.Spec
+	return changed
+}
+
+// forget drops what is remembered of a PodClique that is gone.
+func (w *writer) forget(key cache.ObjectName) { w.status.Forget(key) }
+
+// write makes the pods what the plan says. A pod that keeps failing may have to wait for its replacement; write returns how
+// long.
+func (w *writer) write(ctx context.Context, observed plan.Clique, actions plan.PodActions, now time.Time) (time.Duration, error) {
+	owner := apply.Owner{Object: observed.Object, Kind: kind, Set: observed.Set.Name}
+	replace, again := w.replaceable(actions.Replace, now)
+	return again, utilerrors.NewAggregate([]error{
+		w.pods.Delete(ctx, owner, actions.Delete),
+		w.pods.Delete(ctx, owner, replace),
+		w.pods.All(ctx, owner, actions.Create),
+		w.pods.All(ctx, owner, actions.Relabel),
+	})
+}
+
+// replaceable are the failed pods that may be replaced now: at once the first time, later each time after that. For the
+// others it returns how long to wait.
+func (w *writer) replaceable(failed []*corev1.Pod, now time.Time) (replace []*corev1.Pod, again time.Duration) {
+	for _, pod := range failed {
+		id := cache.MetaObjectToName(pod).String()
+		if w.failures.IsInBackOffSinceUpdate(id, now) {
+			again = runner.Sooner(again, w.failures.Get(id))
+			continue
+		}
+		w.failures.Next(id, now)
+		replace = append(replace, pod)
+	}
+	if len(failed) > 0 {
+		w.failures.GC()
+	}
+	return replace, again
+}

@@ -1,0 +1,174 @@
+package podcliqueset
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"k8s.io/client-go/tools/cache"
+
+	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/plan"
+)
+
+// writer writes what a set's plan says.
+type writer struct {
+	cluster         *cluster.Cluster
+	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
+	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
+	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
+	services        *apply.Kind[*corev1.Service, *corev1ac.ServiceApplyConfiguration]
+	scalingGroups   *apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
+	podGangs        *apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]
+	podCliques      *apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]
+	status          *apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]
+}
+
+func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
+	grove, kube := cluster.Grove.GroveV1alpha1(), cluster.Kube
+	groveCaches := cluster.GroveInformers.Grove().V1alpha1()
+	core, rbac := cluster.Children.Core().V1(), cluster.Children.Rbac().V1()
+	return &writer{
+		cluster: cluster,
+		serviceAccounts: apply.NewKind(apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
+			Name: "ServiceAccount", Manager: plan.SetManager, Fresh: tracker,
+			Cache:   core.ServiceAccounts().Informer().GetIndexer(),
+			Extract: corev1ac.ExtractServiceAccount,
+			Client: func(namespace string) apply.Client[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration] {
+				return kube.CoreV1().ServiceAccounts(namespace)
+			},
+		}),
+		roles: apply.NewKind(apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]{
+			Name: "Role", Manager: plan.SetManager, Fresh: tracker,
+			Cache:   rbac.Roles().Informer().GetIndexer(),
+			Extract: rbacv1ac.ExtractRole,
+			Client: func(namespace string) apply.Client[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration] {
+				return kube.RbacV1().Roles(namespace)
+			},
+		}),
+		roleBindings: apply.NewKind(apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]{
+			Name: "RoleBinding", Manager: plan.SetManager, Fresh: tracker,
+			Cache:   rbac.RoleBindings().Informer().GetIndexer(),
+			Extract: rbacv1ac.ExtractRoleBinding,
+			Client: func(namespace string) apply.Client[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration] {
+				return kube.RbacV1().RoleBindings(namespace)
+			},
+		}),
+		services: apply.NewKind(apply.Kind[*corev1.Service, *corev1ac.ServiceApplyConfiguration]{
+			Name: "Service", Manager: plan.SetManager, Fresh: tracker,
+			Cache:   core.Services().Informer().GetIndexer(),
+			Extract: corev1ac.ExtractService,
+			Client: func(namespace string) apply.Client[*corev1.Service, *corev1ac.ServiceApplyConfiguration] {
+				return kube.CoreV1().Services(namespace)
+			},
+		}),
+		scalingGroups: apply.NewKind(apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
+			Name: "PodCliqueScalingGroup", Manager: plan.SetManager, Fresh: tracker,
+			Cache:         groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
+			Extract:       grovev1alpha1.ExtractPodCliqueScalingGroup,
+			ReadsReplicas: true,
+			Client: func(namespace string) apply.Client[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration] {
+				return grove.PodCliqueScalingGroups(namespace)
+			},
+		}),
+		podGangs: apply.NewKind(apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]{
+			Name: "PodGang", Manager: plan.SetManager, Fresh: tracker,
+			Cache:   groveCaches.PodGangs().Informer().GetIndexer(),
+			Extract: grovev1alpha1.ExtractPodGang,
+			Client: func(namespace string) apply.Client[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration] {
+				return grove.PodGangs(namespace)
+			},
+		}),
+		podCliques: apply.NewKind(apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]{
+			Name: "PodClique", Manager: plan.SetManager, Fresh: tracker,
+			Cache:         groveCaches.PodCliques().Informer().GetIndexer(),
+			Extract:       grovev1alpha1.ExtractPodClique,
+			ReadsReplicas: true,
+			Client: func(namespace string) apply.Client[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration] {
+				return grove.PodCliques(namespace)
+			},
+		}),
+		status: &apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
+			Manager: plan.SetManager, Fresh: tracker, Recorder: cluster.Recorder,
+			Cache:      groveCaches.PodCliqueSets().Informer().GetIndexer(),
+			Of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
+			Conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
+			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodCliqueSet, *grovev1alpha1.PodCliqueSetApplyConfiguration] {
+				return grove.PodCliqueSets(namespace)
+			},
+			Configuration: func(set *v1alpha1.PodCliqueSet, status *v1alpha1.PodCliqueSetStatus) *grovev1alpha1.PodCliqueSetApplyConfiguration {
+				return grovev1alpha1.PodCliqueSet(set.Name, set.Namespace).
+					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueSetStatusApplyConfiguration](status))
+			},
+		},
+	}
+}
+
+func owner(observed plan.Set) apply.Owner {
+	return apply.Owner{Object: observed.Object, Kind: kind, Set: observed.Object.Name}
+}
+
+// write makes the children what the set asks for: first what pods use, last the PodCliques that pods are made from. One that
+// fails keeps none of the others back.
+func (w *writer) write(ctx context.Context, observed plan.Set) error {
+	owner := owner(observed)
+	children := observed.Children()
+	errs := []error{
+		w.serviceAccounts.Apply(ctx, owner, children.ServiceAccount),
+		w.roles.Apply(ctx, owner, children.Role),
+		w.roleBindings.Apply(ctx, owner, children.RoleBinding),
+		w.services.All(ctx, owner, children.Services),
+		w.scalingGroups.All(ctx, owner, children.ScalingGroups),
+		w.podGangs.All(ctx, owner, children.PodGangs),
+		w.podCliques.All(ctx, owner, children.PodCliques),
+		w.remove(ctx, owner, observed.Removals()),
+	}
+	return utilerrors.NewAggregate(errs)
+}
+
+// remove deletes what the set no longer asks for: the pods of a replica with one request, ahead of what they belong to.
+func (w *writer) remove(ctx context.Context, owner apply.Owner, removals plan.Removals) error {
+	var errs []error
+	for _, replica := range removals.Replicas {
+		pods := w.cluster.Kube.CoreV1().Pods(owner.GetNamespace())
+		errs = append(errs, apply.DeleteCollection(ctx, pods, owner.Set, replica))
+	}
+	return utilerrors.NewAggregate(append(errs,
+		w.podCliques.Delete(ctx, owner, removals.PodCliques),
+		w.podGangs.Delete(ctx, owner, removals.PodGangs),
+		w.services.Delete(ctx, owner, removals.Services),
+	))
+}
+
+// tearDown deletes the children of a set that is being deleted in the foreground. The rest, and the order, is garbage
+// collection's.
+func (w *writer) tearDown(ctx context.Context, observed plan.Set) error {
+	if !observed.TearDown() {
+		return nil
+	}
+	return w.deleteAll(ctx, cache.MetaObjectToName(observed.Object))
+}
+
+// deleteAll deletes the children of a set by their labels, in a handful of requests.
+func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName) error {
+	grove := w.cluster.Grove.GroveV1alpha1()
+	var errs []error
+	for _, client := range []apply.CollectionClient{
+		w.cluster.Kube.CoreV1().Pods(set.Namespace),
+		grove.PodCliques(set.Namespace),
+		grove.PodGangs(set.Namespace),
+		grove.PodCliqueScalingGroups(set.Namespace),
+	} {
+		errs = append(errs, apply.DeleteCollection(ctx, client, set.Name, labels.Set{}))
+	}
+	return utilerrors.NewAggregate(errs)
+}

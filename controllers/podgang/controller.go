@@ -1,0 +1,130 @@
+// Package podgang is the controller of PodGangs: it describes how far each gang has come.
+package podgang
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/tools/cache"
+
+	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/internal/observe"
+	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/plan"
+)
+
+// manager is the controller's field manager.
+const manager = "grove-podgang"
+
+type controller struct {
+	cluster    *cluster.Cluster
+	podGangs   grovelisters.PodGangLister
+	podCliques grovelisters.PodCliqueLister
+	cache      cache.Indexer
+	fresh      *fresh.Tracker
+	status     *apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]
+}
+
+// New returns the controller.
+func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+	grove := cluster.GroveInformers.Grove().V1alpha1()
+	tracker := &fresh.Tracker{}
+	c := &controller{
+		cluster:    cluster,
+		podGangs:   grove.PodGangs().Lister(),
+		podCliques: grove.PodCliques().Lister(),
+		cache:      grove.PodGangs().Informer().GetIndexer(),
+		fresh:      tracker,
+		status: &apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
+			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
+			Cache:      grove.PodGangs().Informer().GetIndexer(),
+			Of:         func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
+			Conditions: func(status *v1alpha1.PodGangStatus) []metav1.Condition { return status.Conditions },
+			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration] {
+				return cluster.Grove.GroveV1alpha1().PodGangs(namespace)
+			},
+			Configuration: func(podGang *v1alpha1.PodGang, status *v1alpha1.PodGangStatus) *grovev1alpha1.PodGangApplyConfiguration {
+				return grovev1alpha1.PodGang(podGang.Name, podGang.Namespace).
+					WithStatus(plan.Configuration[grovev1alpha1.PodGangStatusApplyConfiguration](status))
+			},
+		},
+	}
+	r := runner.New("podgang", c.sync)
+	return r, utilerrors.NewAggregate([]error{
+		runner.Watch(r, grove.PodGangs().Informer(), itself),
+		runner.Watch(r, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod]),
+		runner.WatchSpecs(r, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique]),
+		runner.WatchSpecs(r, grove.PodCliqueScalingGroups().Informer(), c.gangsOf),
+	})
+}
+
+func itself(podGang *v1alpha1.PodGang) []cache.ObjectName {
+	return []cache.ObjectName{cache.MetaObjectToName(podGang)}
+}
+
+// gangOf is the gang that a pod or PodClique is labelled with.
+func gangOf[T metav1.Object](object T) []cache.ObjectName {
+	name, ok := object.GetLabels()[v1alpha1.LabelPodGang]
+	if !ok {
+		return nil
+	}
+	return []cache.ObjectName{cache.NewObjectName(object.GetNamespace(), name)}
+}
+
+// gangsOf are the gangs that a scaling group has replicas in.
+func (c *controller) gangsOf(group *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
+	set := metav1.GetControllerOfNoCopy(group)
+	if set == nil {
+		return nil
+	}
+	return index.Keys(index.Controlled[*v1alpha1.PodGang](c.cache, set.UID))
+}
+
+// sync brings the status of one PodGang to what it should be.
+func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	podGang, err := c.podGangs.PodGangs(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.fresh.Forget(key)
+		c.status.Forget(key)
+		return 0, nil
+	}
+	if err != nil || podGang.DeletionTimestamp != nil {
+		return 0, err
+	}
+	if !c.fresh.Fresh(key) {
+		return fresh.Retry, nil
+	}
+	now := c.cluster.Clock.Now()
+	status := c.observe(podGang).Status(now)
+	return c.status.Describe(ctx, podGang, &status, now)
+}
+
+// observe gathers the PodCliques that the gang's pod groups are of, as far as they exist and belong to the same set.
+func (c *controller) observe(podGang *v1alpha1.PodGang) plan.Gang {
+	gang := plan.Gang{Object: podGang}
+	for _, name := range plan.PodCliquesOf(podGang) {
+		podClique, err := c.podCliques.PodCliques(podGang.Namespace).Get(name)
+		if err != nil || !sameController(podClique, podGang) {
+			continue
+		}
+		if clique, complete := observe.Clique(c.cluster, podClique); complete {
+			gang.Cliques = append(gang.Cliques, clique)
+		}
+	}
+	return gang
+}
+
+func sameController(a, b metav1.Object) bool {
+	of, other := metav1.GetControllerOfNoCopy(a), metav1.GetControllerOfNoCopy(b)
+	return of != nil && other != nil && of.UID == other.UID
+}

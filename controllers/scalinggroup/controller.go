@@ -1,0 +1,108 @@
+// Package scalinggroup is the controller of PodCliqueScalingGroups: it describes which of a group's replicas are available.
+package scalinggroup
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/tools/cache"
+
+	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/plan"
+)
+
+// manager is the controller's field manager.
+const manager = "grove-scalinggroup"
+
+type controller struct {
+	cluster *cluster.Cluster
+	groups  grovelisters.PodCliqueScalingGroupLister
+	sets    grovelisters.PodCliqueSetLister
+	fresh   *fresh.Tracker
+	status  *apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
+}
+
+// New returns the controller.
+func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+	grove := cluster.GroveInformers.Grove().V1alpha1()
+	tracker := &fresh.Tracker{}
+	c := &controller{
+		cluster: cluster,
+		groups:  grove.PodCliqueScalingGroups().Lister(),
+		sets:    grove.PodCliqueSets().Lister(),
+		fresh:   tracker,
+		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
+			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
+			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
+			Of: func(group *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
+				return &group.Status
+			},
+			Conditions: func(status *v1alpha1.PodCliqueScalingGroupStatus) []metav1.Condition { return status.Conditions },
+			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration] {
+				return cluster.Grove.GroveV1alpha1().PodCliqueScalingGroups(namespace)
+			},
+			Configuration: func(group *v1alpha1.PodCliqueScalingGroup, status *v1alpha1.PodCliqueScalingGroupStatus) *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration {
+				return grovev1alpha1.PodCliqueScalingGroup(group.Name, group.Namespace).
+					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueScalingGroupStatusApplyConfiguration](status))
+			},
+		},
+	}
+	r := runner.New("scalinggroup", c.sync)
+	return r, utilerrors.NewAggregate([]error{
+		runner.Watch(r, grove.PodCliqueScalingGroups().Informer(), itself),
+		runner.Watch(r, grove.PodGangs().Informer(), c.groupsIn),
+	})
+}
+
+func itself(group *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
+	return []cache.ObjectName{cache.MetaObjectToName(group)}
+}
+
+// groupsIn are the groups that have replicas in a gang.
+func (c *controller) groupsIn(podGang *v1alpha1.PodGang) []cache.ObjectName {
+	set := metav1.GetControllerOfNoCopy(podGang)
+	if set == nil {
+		return nil
+	}
+	groups := c.cluster.GroveInformers.Grove().V1alpha1().PodCliqueScalingGroups().Informer().GetIndexer()
+	return index.Keys(index.Controlled[*v1alpha1.PodCliqueScalingGroup](groups, set.UID))
+}
+
+// sync brings the status of one PodCliqueScalingGroup to what it should be.
+func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	group, err := c.groups.PodCliqueScalingGroups(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.fresh.Forget(key)
+		c.status.Forget(key)
+		return 0, nil
+	}
+	if err != nil || group.DeletionTimestamp != nil {
+		return 0, err
+	}
+	owner := metav1.GetControllerOfNoCopy(group)
+	if owner == nil || !c.fresh.Fresh(key) {
+		return fresh.Retry, nil
+	}
+	set, err := c.sets.PodCliqueSets(key.Namespace).Get(owner.Name)
+	if apierrors.IsNotFound(err) || (err == nil && set.UID != owner.UID) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()
+	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
+	now := c.cluster.Clock.Now()
+	status := observed.Status(now)
+	return c.status.Describe(ctx, group, &status, now)
+}
