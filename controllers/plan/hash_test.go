@@ -59,7 +59,9 @@ func TestPodSpecSurvivesItsConfiguration(t *testing.T) {
 	for seed := range int64(500) {
 		var spec corev1.PodSpec
 		fill := randfill.NewWithSeed(seed).NilChance(0.6).NumElements(1, 3).MaxDepth(12).Funcs(
-			func(q *resource.Quantity, c randfill.Continue) { *q = *resource.NewMilliQuantity(c.Int63n(1e9), resource.DecimalSI) },
+			func(q *resource.Quantity, c randfill.Continue) {
+				*q = *resource.NewMilliQuantity(c.Int63n(1e9), resource.DecimalSI)
+			},
 			// The only metadata below a podSpec is that of volume claim templates, where nothing else is allowed.
 			func(m *metav1.ObjectMeta, c randfill.Continue) { c.Fill(&m.Labels); c.Fill(&m.Annotations) },
 		)

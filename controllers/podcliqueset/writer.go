@@ -73,9 +73,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 		}),
 		scalingGroups: apply.NewKind(apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
 			Name: "PodCliqueScalingGroup", Manager: plan.SetManager, Fresh: tracker,
-			Cache:         groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
-			Extract:       grovev1alpha1.ExtractPodCliqueScalingGroup,
-			ReadsReplicas: true,
+			Cache:   groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
+			Extract: grovev1alpha1.ExtractPodCliqueScalingGroup,
 			Client: func(namespace string) apply.Client[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration] {
 				return grove.PodCliqueScalingGroups(namespace)
 			},
@@ -90,9 +89,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 		}),
 		podCliques: apply.NewKind(apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]{
 			Name: "PodClique", Manager: plan.SetManager, Fresh: tracker,
-			Cache:         groveCaches.PodCliques().Informer().GetIndexer(),
-			Extract:       grovev1alpha1.ExtractPodClique,
-			ReadsReplicas: true,
+			Cache:   groveCaches.PodCliques().Informer().GetIndexer(),
+			Extract: grovev1alpha1.ExtractPodClique,
 			Client: func(namespace string) apply.Client[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration] {
 				return grove.PodCliques(namespace)
 			},
@@ -127,9 +125,9 @@ func (w *writer) write(ctx context.Context, observed plan.Set) error {
 		w.roles.Apply(ctx, owner, children.Role),
 		w.roleBindings.Apply(ctx, owner, children.RoleBinding),
 		w.services.All(ctx, owner, children.Services),
-		w.scalingGroups.All(ctx, owner, children.ScalingGroups),
+		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
 		w.podGangs.All(ctx, owner, children.PodGangs),
-		w.podCliques.All(ctx, owner, children.PodCliques),
+		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
 		w.remove(ctx, owner, observed.Removals()),
 	}
 	return utilerrors.NewAggregate(errs)

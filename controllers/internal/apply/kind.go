@@ -23,6 +23,9 @@ import (
 // carries it creates an object, and is refused with a conflict where the object exists.
 const absent = "1"
 
+// anyVersion stands for whichever version of an object there is.
+const anyVersion = ""
+
 // remembered is how many children each Kind remembers to be as they should.
 const remembered = 100_000
 
@@ -68,9 +71,6 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Immutable is set for a kind most of which can't be changed: it returns a configuration with what has to stay from
 	// what is owned, and the rest from what is wanted.
 	Immutable func(owned, wanted C) C
-	// ReadsReplicas is set where a configuration repeats replicas read from the live object: it is applied to that
-	// very version only.
-	ReadsReplicas bool
 	// Fresh is told of every write.
 	Fresh *fresh.Tracker
 
@@ -95,6 +95,18 @@ func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
 	return inParallel(ctx, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
 }
 
+// AllRead is All for configurations that repeat what was read from the children. Each is applied to the very version that
+// was read, by name, and the error is a conflict where there is a newer one.
+func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read map[string]T) error {
+	return inParallel(ctx, wanted, func(config C) error {
+		name := cache.NewObjectName(*config.GetNamespace(), *config.GetName())
+		if live, ok := read[name.Name]; ok {
+			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
+		}
+		return k.Apply(ctx, owner, config)
+	})
+}
+
 // Apply makes one child as its configuration wants it. A child that is being deleted is left alone: its end wakes its owner.
 // The error is a Refused where the name belongs to something else, or where the API server finds the child invalid.
 func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
@@ -115,7 +127,7 @@ func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
 			return err
 		}
 	}
-	return k.update(ctx, owner, name, live, wanted)
+	return k.update(ctx, owner, name, live, wanted, anyVersion)
 }
 
 // create applies a configuration to an object that isn't in the cache.
@@ -133,11 +145,11 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 	if err != nil {
 		return err
 	}
-	return k.update(ctx, owner, name, live, again)
+	return k.update(ctx, owner, name, live, again, anyVersion)
 }
 
-// update applies a configuration to an object unless it already is as it should be.
-func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C) error {
+// update applies a configuration to an object, of some version, unless it already is as it should be.
+func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C, version string) error {
 	if live.GetDeletionTimestamp() != nil {
 		return nil
 	}
@@ -163,8 +175,8 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 		return nil
 	}
 	wanted = wanted.WithUID(live.GetUID())
-	if k.ReadsReplicas {
-		wanted = wanted.WithResourceVersion(live.GetResourceVersion())
+	if version != anyVersion {
+		wanted = wanted.WithResourceVersion(version)
 	}
 	return k.send(ctx, owner, name, wanted)
 }

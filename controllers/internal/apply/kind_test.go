@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -250,6 +253,29 @@ func TestEditsAreTakenBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was read may be older than what the cache has by now. It must not be written over.
+func TestWhatIsRepeatedIsAppliedToWhatWasRead(t *testing.T) {
+	a := newAccounts(t)
+	a.apply()
+	read := map[string]*corev1.ServiceAccount{"child": a.get()}
+	a.edit(func(s *corev1.ServiceAccount) { s.AutomountServiceAccountToken = ptr.To(true) })
+	a.seen()
+	changed := a.wanted().WithAutomountServiceAccountToken(false).WithAnnotations(map[string]string{"new": "1"})
+	err := a.AllRead(t.Context(), a.owner, []*corev1ac.ServiceAccountApplyConfiguration{changed}, read)
+	if !conflicts(err) {
+		t.Errorf("error %v, want a conflict", err)
+	}
+	read["child"] = a.get()
+	if err := a.AllRead(t.Context(), a.owner, []*corev1ac.ServiceAccountApplyConfiguration{a.wanted()}, read); err != nil {
+		t.Error(err)
+	}
+}
+
+func conflicts(err error) bool {
+	var all utilerrors.Aggregate
+	return errors.As(err, &all) && len(all.Errors()) == 1 && apierrors.IsConflict(all.Errors()[0])
 }
 
 func TestWhatOthersAddStays(t *testing.T) {

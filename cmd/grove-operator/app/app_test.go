@@ -1,0 +1,155 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
+func try(t *testing.T, handler http.Handler, args ...string) (code int, out, err string) {
+	t.Helper()
+	if handler != nil {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		args = append(args, "--kubeconfig", kubeconfig(t, server.URL))
+	}
+	var stdout, stderr bytes.Buffer
+	code = Main(append(args, "--health-address=", "--metrics-address="), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func kubeconfig(t *testing.T, server string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	content := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: %q}}]
+contexts: [{name: c, context: {cluster: c}}]
+current-context: c
+`, server)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func serverVersion(gitVersion string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"gitVersion":%q}`, gitVersion) })
+	return mux
+}
+
+func TestMistakesAreOneClearLine(t *testing.T) {
+	for name, test := range map[string]struct {
+		handler http.Handler
+		args    []string
+		code    int
+		want    string
+	}{
+		"an unknown flag":     {args: []string{"--nope"}, code: 2, want: "grove-operator: unknown flag: --nope; see grove-operator --help"},
+		"an argument":         {args: []string{"run"}, code: 2, want: `grove-operator: unexpected argument "run": all settings are flags; see grove-operator --help`},
+		"a log level":         {args: []string{"--log-level=loud"}, code: 2, want: `grove-operator: --log-level is "loud"; it can be error, info, debug, trace; see grove-operator --help`},
+		"a log format":        {args: []string{"--log-format=xml"}, code: 2, want: `grove-operator: --log-format is "xml"; it can be json, console; see grove-operator --help`},
+		"a namespace":         {args: []string{"--namespace=A_b"}, code: 2, want: `grove-operator: --namespace is "A_b": a lowercase RFC 1123 label must consist of`},
+		"a namespace twice":   {args: []string{"--namespace=a", "--namespace=a"}, code: 2, want: "grove-operator: --namespace a is given twice; see grove-operator --help"},
+		"no request":          {args: []string{"--max-requests-in-flight=0"}, code: 2, want: "grove-operator: --max-requests-in-flight is 0; it has to be at least 1; see grove-operator --help"},
+		"a short lease":       {args: []string{"--leader-elect-lease-duration=1ms"}, code: 2, want: "grove-operator: --leader-elect-lease-duration is 1ms; it has to be at least 1s; see grove-operator --help"},
+		"no cluster":          {code: 1, want: "grove-operator: not running in a cluster: give --kubeconfig"},
+		"no kubeconfig":       {args: []string{"--kubeconfig=/nowhere"}, code: 1, want: "grove-operator: --kubeconfig /nowhere: stat /nowhere: no such file or directory"},
+		"not an API server":   {handler: http.NotFoundHandler(), code: 1, want: "doesn't answer: the server could not find the requested resource"},
+		"too old a server":    {handler: serverVersion("v1.20.3"), code: 1, want: "is Kubernetes v1.20.3; Grove needs 1.33 or newer"},
+		"a server without us": {handler: serverVersion("v1.37.2"), code: 1, want: "install the CustomResourceDefinitions with kubectl apply --server-side -f crds/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, err := try(t, test.handler, test.args...)
+			if code != test.code || out != "" {
+				t.Errorf("exit code %d, want %d; printed %q", code, test.code, out)
+			}
+			if !strings.Contains(err, test.want) || strings.Count(err, "\n") != 1 {
+				t.Errorf("said %q, want one line with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestUnreachableServer(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	path := kubeconfig(t, server.URL)
+	server.Close()
+	code, _, err := try(t, nil, "--kubeconfig", path)
+	if code != 1 || !strings.Contains(err, "the API server at "+server.URL+" doesn't answer: ") || strings.Count(err, "\n") != 1 {
+		t.Errorf("exit code %d, said %q", code, err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	code, out, err := try(t, nil, "--help")
+	if code != 0 || err != "" {
+		t.Errorf("exit code %d, said %q", code, err)
+	}
+	for _, flag := range []string{"--kubeconfig", "--namespace", "--leader-elect", "--health-address", "--metrics-address", "--log-level", "--log-format"} {
+		if !strings.Contains(out, flag) {
+			t.Errorf("help doesn't tell of %s", flag)
+		}
+	}
+}
+
+func TestRequestsInFlightAreBounded(t *testing.T) {
+	const limit, requests = 3, 20
+	var running, most atomic.Int32
+	arrived, proceed := make(chan struct{}, requests), make(chan struct{})
+	transport := &limitInFlight{slots: make(chan struct{}, limit), next: roundTripper(func(*http.Request) (*http.Response, error) {
+		highest(&most, running.Add(1))
+		arrived <- struct{}{}
+		<-proceed
+		running.Add(-1)
+		return &http.Response{}, nil
+	})}
+	var done sync.WaitGroup
+	send := func(url string) {
+		done.Go(func() {
+			request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+			if _, err := transport.RoundTrip(request); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range requests {
+		send("http://server/api")
+	}
+	for range limit {
+		<-arrived
+	}
+	send("http://server/api?watch=true")
+	<-arrived
+	if got := running.Load(); got != limit+1 {
+		t.Errorf("%d requests are under way beside a watch; want %d", got-1, limit)
+	}
+	close(proceed)
+	done.Wait()
+	if got := most.Load(); got > limit+1 {
+		t.Errorf("%d requests were under way at a time, with a watch; want at most %d", got, limit+1)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// highest raises a maximum.
+func highest(most *atomic.Int32, value int32) {
+	for {
+		before := most.Load()
+		if value <= before || most.CompareAndSwap(before, value) {
+			return
+		}
+	}
+}
