@@ -51,7 +51,7 @@ func (c *conditions) setBool(kind string, status bool, reason, message string) {
 // setResourcesApplied reports the problems with an object's children; the first stands for all in the reason.
 func (c *conditions) setResourcesApplied(problems []Problem) {
 	if len(problems) == 0 {
-		c.setBool(v1alpha1.ConditionResourcesApplied, true, v1alpha1.ReasonApplied, "")
+		c.setBool(v1alpha1.ConditionResourcesApplied, true, v1alpha1.ReasonApplied, "every child is as the spec asks")
 		return
 	}
 	message := problems[0].Message

@@ -104,8 +104,8 @@ func (s Set) complete() bool {
 func (s Set) unavailable(t template, gang *v1alpha1.PodGang, i int32) string {
 	ready := meta.FindStatusCondition(gang.Status.Conditions, v1alpha1.ConditionReady)
 	switch {
-	case ready == nil || gang.Status.ObservedGeneration != gang.Generation:
-		return gang.Name + " was just created or changed"
+	case ready == nil:
+		return gang.Name + " was just created"
 	case ready.Status != "True":
 		return ready.Message
 	}

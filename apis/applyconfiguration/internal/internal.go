@@ -38,11 +38,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: minReplicas
       type:
         scalar: numeric
-- name: io.grove.grove.apis.grove.v1alpha1.CliqueName
-  scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.CliqueStartupType
-  scalar: string
-- name: io.grove.grove.apis.grove.v1alpha1.ComponentName
   scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.CurrentlyUpdating
   map:
@@ -67,8 +63,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: boolean
       default: true
-- name: io.grove.grove.apis.grove.v1alpha1.LabelValue
-  scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.NetworkPackGroupConfig
   map:
     fields:
@@ -76,11 +70,11 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: io.grove.grove.apis.grove.v1alpha1.CliqueName
+            scalar: string
           elementRelationship: associative
     - name: topologyKey
       type:
-        namedType: io.grove.grove.apis.grove.v1alpha1.QualifiedName
+        scalar: string
     - name: whenUnsatisfiable
       type:
         namedType: io.k8s.api.core.v1.UnsatisfiableConstraintAction
@@ -127,7 +121,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: io.grove.grove.apis.grove.v1alpha1.CliqueName
+            scalar: string
           elementRelationship: associative
     - name: minAvailable
       type:
@@ -135,7 +129,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 1
     - name: name
       type:
-        namedType: io.grove.grove.apis.grove.v1alpha1.ComponentName
+        scalar: string
     - name: replicas
       type:
         scalar: numeric
@@ -150,7 +144,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: io.grove.grove.apis.grove.v1alpha1.CliqueName
+            scalar: string
           elementRelationship: associative
     - name: minAvailable
       type:
@@ -353,12 +347,12 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 1
     - name: roleName
       type:
-        namedType: io.grove.grove.apis.grove.v1alpha1.LabelValue
+        scalar: string
     - name: startsAfter
       type:
         list:
           elementType:
-            namedType: io.grove.grove.apis.grove.v1alpha1.CliqueName
+            scalar: string
           elementRelationship: associative
 - name: io.grove.grove.apis.grove.v1alpha1.PodCliqueStatus
   map:
@@ -410,7 +404,7 @@ var schemaYAML = typed.YAMLObject(`types:
             scalar: string
     - name: name
       type:
-        namedType: io.grove.grove.apis.grove.v1alpha1.ComponentName
+        scalar: string
     - name: spec
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.PodCliqueSpec
@@ -532,8 +526,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: scheduled
       type:
         scalar: numeric
-- name: io.grove.grove.apis.grove.v1alpha1.QualifiedName
-  scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
   map:
     fields:

@@ -56,11 +56,15 @@ type PodCliqueList struct {
 type PodCliqueSpec struct {
 	// roleName is the value of the label grove.io/role. Default: the clique's name. Immutable.
 	// +optional
-	RoleName LabelValue `json:"roleName,omitempty"`
-	// podSpec is the spec of the clique's pods. nodeName, hostname, subdomain and schedulingGroup are Grove's to set.
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+	RoleName string `json:"roleName,omitempty"`
+	// podSpec is the spec of the clique's pods. nodeName, hostname, subdomain, schedulingGroup and priority can't be given.
+	// schedulerName is the same in every clique, since a gang has one scheduler, and immutable. priorityClassName is unset or
+	// that of the template. Everything else is free, and may change.
 	// +required
 	PodSpec corev1.PodSpec `json:"podSpec"`
-	// replicas is the number of pods in a slice. Default 1. 0 turns the clique off.
+	// replicas is the number of pods in a slice: at least minAvailable, or 0, which turns the clique off. Default 1.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
@@ -72,12 +76,13 @@ type PodCliqueSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=9999
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
-	// startsAfter names the cliques that have to be up before this one's containers start. Used with
-	// CliqueStartupTypeExplicit, ignored otherwise. Immutable.
+	// startsAfter names the cliques that have to be up before this one's containers start. They can't wait for this one in
+	// turn. Used with CliqueStartupTypeExplicit, otherwise checked but ignored. Immutable.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=31
-	StartsAfter []CliqueName `json:"startsAfter,omitempty"`
+	// +kubebuilder:validation:items:MaxLength=63
+	StartsAfter []string `json:"startsAfter,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	// +optional
 	AutoScalingConfig *AutoScalingConfig `json:"autoScalingConfig,omitempty"`
@@ -90,19 +95,19 @@ type PodCliqueStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is the number of pods.
 	// +optional
-	Replicas int32 `json:"replicas,omitempty"`
+	Replicas int32 `json:"replicas"`
 	// scheduledReplicas is the number of pods bound to a node.
 	// +optional
-	ScheduledReplicas int32 `json:"scheduledReplicas,omitempty"`
+	ScheduledReplicas int32 `json:"scheduledReplicas"`
 	// readyReplicas is the number of ready pods.
 	// +optional
-	ReadyReplicas int32 `json:"readyReplicas,omitempty"`
+	ReadyReplicas int32 `json:"readyReplicas"`
 	// updatedReplicas is the number of pods of the current podSpec.
 	// +optional
-	UpdatedReplicas int32 `json:"updatedReplicas,omitempty"`
+	UpdatedReplicas int32 `json:"updatedReplicas"`
 	// sliceReplicas is the number of pods in the first slice, in the unit of spec.replicas; for the scale subresource.
 	// +optional
-	SliceReplicas int32 `json:"sliceReplicas,omitempty"`
+	SliceReplicas int32 `json:"sliceReplicas"`
 	// selector matches the pods of the first slice; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`

@@ -8,6 +8,11 @@ import (
 
 // PodCliqueSet is a workload of several components that are placed, started, scaled, updated and replaced together.
 //
+// Its name is a DNS label, since names of pods and of a Service begin with it. A pod's name, its host name and the value of a
+// label have 63 characters at most: 4 of them are kept for the index of a replica of the set, 3 for that of a group replica and 4
+// for that of a pod. So the set's name and a clique's have 52 characters together at most, 48 if the clique is in a scaling
+// group, and the set's name and a group's have 53.
+//
 // +genclient
 // +genclient:method=GetScale,verb=get,subresource=scale,result=k8s.io/api/autoscaling/v1.Scale
 // +genclient:method=UpdateScale,verb=update,subresource=scale,input=k8s.io/api/autoscaling/v1.Scale,result=k8s.io/api/autoscaling/v1.Scale
@@ -149,15 +154,18 @@ type SchedulingPolicyConfig struct {
 
 // NetworkPackGroupConfig names cliques whose pods belong close together.
 type NetworkPackGroupConfig struct {
-	// cliqueNames are the cliques.
+	// cliqueNames are the cliques. A clique is in one pack group at most.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	CliqueNames []CliqueName `json:"cliqueNames"`
+	// +kubebuilder:validation:items:MaxLength=63
+	CliqueNames []string `json:"cliqueNames"`
 	// topologyKey is the node label whose value the pods shall share. Default: the operator's --network-topology-key.
 	// +optional
-	TopologyKey QualifiedName `json:"topologyKey,omitempty"`
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	TopologyKey string `json:"topologyKey,omitempty"`
 	// whenUnsatisfiable is ScheduleAnyway (default: pack if possible) or DoNotSchedule (pack or wait).
 	// +optional
 	// +kubebuilder:validation:Enum=ScheduleAnyway;DoNotSchedule
@@ -172,16 +180,20 @@ type NetworkPackGroupConfig struct {
 // +kubebuilder:validation:XValidation:fieldPath=`.spec.startsAfter`,reason=FieldValueForbidden,rule=`sets.equivalent((has(self.spec.startsAfter) ? self.spec.startsAfter : []), (has(oldSelf.spec.startsAfter) ? oldSelf.spec.startsAfter : []))`,messageExpression=`'startsAfter of clique "%s" is immutable: it was %s'.format([self.name, (has(oldSelf.spec.startsAfter) ? oldSelf.spec.startsAfter : [])])`
 // +kubebuilder:validation:XValidation:fieldPath=`.spec.podSpec.schedulerName`,reason=FieldValueForbidden,rule=`(has(self.spec.podSpec.schedulerName) && self.spec.podSpec.schedulerName.size() > 0 ? self.spec.podSpec.schedulerName : 'default-scheduler') in {(has(oldSelf.spec.podSpec.schedulerName) && oldSelf.spec.podSpec.schedulerName.size() > 0 ? oldSelf.spec.podSpec.schedulerName : 'default-scheduler'): 0}`,messageExpression=`'podSpec.schedulerName of clique "%s" is immutable: it was "%s"'.format([self.name, (has(oldSelf.spec.podSpec.schedulerName) && oldSelf.spec.podSpec.schedulerName.size() > 0 ? oldSelf.spec.podSpec.schedulerName : 'default-scheduler')])`
 type PodCliqueTemplateSpec struct {
-	// name identifies the clique within the set: a DNS label.
+	// name identifies the clique within the set: a DNS label. Outside of a scaling group it can't be the name of a clique
+	// inside one, "-" and a number below 10000. Immutable.
 	// +required
-	Name ComponentName `json:"name"`
-	// labels are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// labels are put on the PodClique and its pods, 64 at most. Grove's own keys win.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule=`self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,messageExpression=`'not the key of a label: %s'.format([self.map(k, k.size() > 317 || !k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'), k)])`
 	// +kubebuilder:validation:XValidation:rule=`self.all(k, self[k].size() <= 63)`,messageExpression=`'values of labels may have 63 characters: too long %s'.format([self.map(k, self[k].size() > 63, k)])`
 	Labels map[string]string `json:"labels,omitempty"`
-	// annotations are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// annotations are put on the PodClique and its pods, 64 at most. Grove's own keys win.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule=`self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,messageExpression=`'not the key of an annotation: %s'.format([self.map(k, k.size() > 317 || !k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'), k)])`
@@ -200,7 +212,7 @@ type AutoScalingConfig struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=9999
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
-	// maxReplicas is the ceiling.
+	// maxReplicas is the ceiling, at least minReplicas and minAvailable.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=9999
@@ -217,9 +229,13 @@ type AutoScalingConfig struct {
 // +kubebuilder:validation:XValidation:fieldPath=`.cliqueNames`,reason=FieldValueForbidden,rule=`sets.equivalent(self.cliqueNames, oldSelf.cliqueNames)`,messageExpression=`'cliqueNames of scaling group "%s" are immutable: they were %s'.format([self.name, oldSelf.cliqueNames])`
 // +kubebuilder:validation:XValidation:fieldPath=`.minAvailable`,reason=FieldValueForbidden,rule=`self.minAvailable == oldSelf.minAvailable`,messageExpression=`'minAvailable of scaling group "%s" is immutable: it was %d'.format([self.name, oldSelf.minAvailable])`
 type PodCliqueScalingGroupConfig struct {
-	// name identifies the group within the set: a DNS label.
+	// name identifies the group within the set: a DNS label. It can't be the name of a clique, "-" and a number below 10000.
+	// Immutable.
 	// +required
-	Name                      ComponentName `json:"name"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name                      string `json:"name"`
 	PodCliqueScalingGroupSpec `json:",inline"`
 }
 
@@ -250,13 +266,13 @@ type PodCliqueSetStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is the number of PodGangs that exist.
 	// +optional
-	Replicas int32 `json:"replicas,omitempty"`
+	Replicas int32 `json:"replicas"`
 	// updatedReplicas is the number of replicas all of whose pods are of the current podSpecs.
 	// +optional
-	UpdatedReplicas int32 `json:"updatedReplicas,omitempty"`
+	UpdatedReplicas int32 `json:"updatedReplicas"`
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	// +optional
-	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+	AvailableReplicas int32 `json:"availableReplicas"`
 	// selector matches every pod of the set; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`

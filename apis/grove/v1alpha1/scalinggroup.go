@@ -50,8 +50,10 @@ type PodCliqueScalingGroupSpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	CliqueNames []CliqueName `json:"cliqueNames"`
-	// replicas is how many times the members' pods run in each replica of the set. Default 1. 0 turns the group off.
+	// +kubebuilder:validation:items:MaxLength=63
+	CliqueNames []string `json:"cliqueNames"`
+	// replicas is how many times the members' pods run in each replica of the set: at least minAvailable, or 0, which turns
+	// the group off. Default 1.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
@@ -63,7 +65,7 @@ type PodCliqueScalingGroupSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=999
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
-	// scaleConfig lets a HorizontalPodAutoscaler set replicas.
+	// scaleConfig lets a HorizontalPodAutoscaler set replicas, to 999 at most.
 	// +optional
 	ScaleConfig *AutoScalingConfig `json:"scaleConfig,omitempty"`
 }
@@ -75,13 +77,13 @@ type PodCliqueScalingGroupStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is the number of group replicas that have pods.
 	// +optional
-	Replicas int32 `json:"replicas,omitempty"`
+	Replicas int32 `json:"replicas"`
 	// scheduledReplicas is the number of group replicas whose minimum of pods is bound to nodes.
 	// +optional
-	ScheduledReplicas int32 `json:"scheduledReplicas,omitempty"`
+	ScheduledReplicas int32 `json:"scheduledReplicas"`
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	// +optional
-	AvailableReplicas int32 `json:"availableReplicas,omitempty"`
+	AvailableReplicas int32 `json:"availableReplicas"`
 	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`

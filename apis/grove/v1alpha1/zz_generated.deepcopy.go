@@ -83,7 +83,7 @@ func (in *NetworkPackGroupConfig) DeepCopyInto(out *NetworkPackGroupConfig) {
 	*out = *in
 	if in.CliqueNames != nil {
 		in, out := &in.CliqueNames, &out.CliqueNames
-		*out = make([]CliqueName, len(*in))
+		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
 }
@@ -237,7 +237,7 @@ func (in *PodCliqueScalingGroupSpec) DeepCopyInto(out *PodCliqueScalingGroupSpec
 	*out = *in
 	if in.CliqueNames != nil {
 		in, out := &in.CliqueNames, &out.CliqueNames
-		*out = make([]CliqueName, len(*in))
+		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
 	if in.Replicas != nil {
@@ -500,7 +500,7 @@ func (in *PodCliqueSpec) DeepCopyInto(out *PodCliqueSpec) {
 	}
 	if in.StartsAfter != nil {
 		in, out := &in.StartsAfter, &out.StartsAfter
-		*out = make([]CliqueName, len(*in))
+		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
 	if in.AutoScalingConfig != nil {

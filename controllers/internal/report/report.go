@@ -19,25 +19,25 @@ const actionReconcile = "Reconcile"
 func Transitions(recorder events.EventRecorder, object runtime.Object, before, after []metav1.Condition) {
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
-		changed := was != nil && was.Status != condition.Status
-		good := condition.Status == metav1.ConditionTrue
 		switch condition.Type {
 		case v1alpha1.ConditionAvailable:
-			if changed {
-				emit(recorder, object, good, condition)
+			if was != nil && was.Status != condition.Status {
+				emit(recorder, object, condition, was.ObservedGeneration == condition.ObservedGeneration)
 			}
 		case v1alpha1.ConditionResourcesApplied:
-			if changed || (was == nil && !good) || (!good && was.Message != condition.Message) {
-				emit(recorder, object, good, condition)
+			bad := condition.Status != metav1.ConditionTrue
+			if (was == nil && bad) || (was != nil && (was.Status != condition.Status || was.Message != condition.Message)) {
+				emit(recorder, object, condition, true)
 			}
 		}
 	}
 }
 
-func emit(recorder events.EventRecorder, object runtime.Object, good bool, condition metav1.Condition) {
-	kind := corev1.EventTypeWarning
-	if good {
-		kind = corev1.EventTypeNormal
+// emit tells of a condition. What is False is a warning, unless it follows from a change that a user asked for.
+func emit(recorder events.EventRecorder, object runtime.Object, condition metav1.Condition, unasked bool) {
+	kind := corev1.EventTypeNormal
+	if condition.Status == metav1.ConditionFalse && unasked {
+		kind = corev1.EventTypeWarning
 	}
 	recorder.Eventf(object, nil, kind, condition.Reason, actionReconcile, "%s", condition.Message)
 }

@@ -13,7 +13,7 @@ import (
 type AutoScalingConfigApplyConfiguration struct {
 	// minReplicas is the floor. Default 1; below minAvailable it is raised to that.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
-	// maxReplicas is the ceiling.
+	// maxReplicas is the ceiling, at least minReplicas and minAvailable.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 	// metrics are what is measured, as in a HorizontalPodAutoscaler.
 	Metrics []v2.MetricSpec `json:"metrics,omitempty"`

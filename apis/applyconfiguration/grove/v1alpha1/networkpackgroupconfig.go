@@ -11,7 +11,7 @@ import (
 //
 // NetworkPackGroupConfig names cliques whose pods belong close together.
 type NetworkPackGroupConfigApplyConfiguration struct {
-	// cliqueNames are the cliques.
+	// cliqueNames are the cliques. A clique is in one pack group at most.
 	CliqueNames []string `json:"cliqueNames,omitempty"`
 	// topologyKey is the node label whose value the pods shall share. Default: the operator's --network-topology-key.
 	TopologyKey *string `json:"topologyKey,omitempty"`

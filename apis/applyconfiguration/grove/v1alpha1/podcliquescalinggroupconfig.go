@@ -7,7 +7,8 @@ package v1alpha1
 //
 // PodCliqueScalingGroupConfig describes a group of cliques that scale together.
 type PodCliqueScalingGroupConfigApplyConfiguration struct {
-	// name identifies the group within the set: a DNS label.
+	// name identifies the group within the set: a DNS label. It can't be the name of a clique, "-" and a number below 10000.
+	// Immutable.
 	Name                                        *string `json:"name,omitempty"`
 	PodCliqueScalingGroupSpecApplyConfiguration `json:""`
 }

@@ -15,6 +15,11 @@ import (
 // with apply.
 //
 // PodCliqueSet is a workload of several components that are placed, started, scaled, updated and replaced together.
+//
+// Its name is a DNS label, since names of pods and of a Service begin with it. A pod's name, its host name and the value of a
+// label have 63 characters at most: 4 of them are kept for the index of a replica of the set, 3 for that of a group replica and 4
+// for that of a pod. So the set's name and a clique's have 52 characters together at most, 48 if the clique is in a scaling
+// group, and the set's name and a group's have 53.
 type PodCliqueSetApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration    `json:""`
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`

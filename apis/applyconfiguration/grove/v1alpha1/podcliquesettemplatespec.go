@@ -10,13 +10,13 @@ import (
 // PodCliqueSetTemplateSpecApplyConfiguration represents a declarative configuration of the PodCliqueSetTemplateSpec type for use
 // with apply.
 //
+// The rules of this type are those that look at more than one clique or group. The longest, against cycles, is put together
+// and explained in crds/cycle_test.go. Two rules keep generated names apart: pods of a standalone clique "a-0" and of a
+// member clique "a" would share names, and so would the HorizontalPodAutoscalers of a group "a-0" and of a clique "a".
 // PodCliqueSetTemplateSpec describes one replica of a PodCliqueSet.
-//
-// The rules here are those that need more than one clique or group at a time. A number at the end of a name matters because
-// Grove appends numbers: the pods of a standalone clique "a-0" and those of a member clique "a" would share names, and so would
-// the HorizontalPodAutoscalers of a group "a-0" and of a clique "a".
 type PodCliqueSetTemplateSpecApplyConfiguration struct {
-	// cliques are the components, 1 to 32. Names can't be added, removed or changed after creation.
+	// cliques are the components, 1 to 32. Names can't be added, removed or changed after creation, nor can their order where
+	// it has a meaning: with CliqueStartupTypeInOrder, and where there are scaling groups, whose pods are ranked in it.
 	Cliques []PodCliqueTemplateSpecApplyConfiguration `json:"cliques,omitempty"`
 	// cliqueStartupType is the order in which cliques start. Default CliqueStartupTypeAnyOrder. Immutable.
 	CliqueStartupType *grovev1alpha1.CliqueStartupType `json:"cliqueStartupType,omitempty"`

@@ -13,15 +13,17 @@ import (
 type PodCliqueSpecApplyConfiguration struct {
 	// roleName is the value of the label grove.io/role. Default: the clique's name. Immutable.
 	RoleName *string `json:"roleName,omitempty"`
-	// podSpec is the spec of the clique's pods. nodeName, hostname, subdomain and schedulingGroup are Grove's to set.
+	// podSpec is the spec of the clique's pods. nodeName, hostname, subdomain, schedulingGroup and priority can't be given.
+	// schedulerName is the same in every clique, since a gang has one scheduler, and immutable. priorityClassName is unset or
+	// that of the template. Everything else is free, and may change.
 	PodSpec *v1.PodSpecApplyConfiguration `json:"podSpec,omitempty"`
-	// replicas is the number of pods in a slice. Default 1. 0 turns the clique off.
+	// replicas is the number of pods in a slice: at least minAvailable, or 0, which turns the clique off. Default 1.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// minAvailable is how many pods of a slice have to be there: fewer are not placed, and fewer are a breach. Default: the
 	// template's replicas. Immutable.
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
-	// startsAfter names the cliques that have to be up before this one's containers start. Used with
-	// CliqueStartupTypeExplicit, ignored otherwise. Immutable.
+	// startsAfter names the cliques that have to be up before this one's containers start. They can't wait for this one in
+	// turn. Used with CliqueStartupTypeExplicit, otherwise checked but ignored. Immutable.
 	StartsAfter []string `json:"startsAfter,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	AutoScalingConfig *AutoScalingConfigApplyConfiguration `json:"autoScalingConfig,omitempty"`

@@ -7,11 +7,12 @@ package v1alpha1
 //
 // PodCliqueTemplateSpec describes one component of a replica.
 type PodCliqueTemplateSpecApplyConfiguration struct {
-	// name identifies the clique within the set: a DNS label.
+	// name identifies the clique within the set: a DNS label. Outside of a scaling group it can't be the name of a clique
+	// inside one, "-" and a number below 10000. Immutable.
 	Name *string `json:"name,omitempty"`
-	// labels are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// labels are put on the PodClique and its pods, 64 at most. Grove's own keys win.
 	Labels map[string]string `json:"labels,omitempty"`
-	// annotations are put on the PodClique and its pods, at most 64. Grove's own keys win.
+	// annotations are put on the PodClique and its pods, 64 at most. Grove's own keys win.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// spec describes the clique's pods.
 	Spec *PodCliqueSpecApplyConfiguration `json:"spec,omitempty"`

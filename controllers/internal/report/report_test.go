@@ -1,0 +1,43 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+func TestTransitions(t *testing.T) {
+	condition := func(kind string, status metav1.ConditionStatus, generation int64, message string) []metav1.Condition {
+		return []metav1.Condition{{Type: kind, Status: status, ObservedGeneration: generation, Reason: "Reason", Message: message}}
+	}
+	const available, applied = v1alpha1.ConditionAvailable, v1alpha1.ConditionResourcesApplied
+	for name, test := range map[string]struct {
+		before, after []metav1.Condition
+		want          string
+	}{
+		"not available yet":         {nil, condition(available, "False", 1, "0 of 1"), ""},
+		"available":                 {condition(available, "False", 1, "0 of 1"), condition(available, "True", 1, "1 of 1"), "Normal Reason 1 of 1"},
+		"still available":           {condition(available, "True", 1, "1 of 1"), condition(available, "True", 2, "2 of 2"), ""},
+		"lost by accident":          {condition(available, "True", 1, "1 of 1"), condition(available, "False", 1, "0 of 1"), "Warning Reason 0 of 1"},
+		"lost by scaling out":       {condition(available, "True", 1, "1 of 1"), condition(available, "False", 2, "1 of 2"), "Normal Reason 1 of 2"},
+		"applied at once":           {nil, condition(applied, "True", 1, ""), ""},
+		"refused at once":           {nil, condition(applied, "False", 1, "x is taken"), "Warning Reason x is taken"},
+		"refused for another cause": {condition(applied, "False", 1, "x is taken"), condition(applied, "False", 1, "y is taken"), "Warning Reason y is taken"},
+		"refused as before":         {condition(applied, "False", 1, "x is taken"), condition(applied, "False", 2, "x is taken"), ""},
+		"applied in the end":        {condition(applied, "False", 1, "x is taken"), condition(applied, "True", 1, ""), "Normal Reason "},
+		"of no interest":            {condition("Progressing", "False", 1, ""), condition("Progressing", "True", 1, ""), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recorder := events.NewFakeRecorder(1)
+			Transitions(recorder, &v1alpha1.PodCliqueSet{}, test.before, test.after)
+			close(recorder.Events)
+			if diff := cmp.Diff(test.want, <-recorder.Events); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
