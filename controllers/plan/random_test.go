@@ -112,7 +112,7 @@ func live(set *v1alpha1.PodCliqueSet, children Children) Set {
 	owned := []metav1.ManagedFieldsEntry{{
 		Manager:   SetManager,
 		Operation: metav1.ManagedFieldsOperationApply,
-		FieldsV1:  &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)},
+		FieldsV1:  metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
 	}}
 	for _, config := range children.ScalingGroups {
 		group := Configuration[v1alpha1.PodCliqueScalingGroup](config)

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +58,7 @@ func ownsReplicas(managedFields []metav1.ManagedFieldsEntry) bool {
 			continue
 		}
 		var fields fieldpath.Set
-		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err == nil && fields.Has(path) {
+		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err == nil && fields.Has(path) {
 			return true
 		}
 	}

@@ -42,7 +42,7 @@ func TestScale(t *testing.T) {
 					ManagedFields: []metav1.ManagedFieldsEntry{{
 						Manager:   test.owner,
 						Operation: metav1.ManagedFieldsOperationApply,
-						FieldsV1:  &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)},
+						FieldsV1:  metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
 					}},
 				}}
 			}
@@ -54,18 +54,17 @@ func TestScale(t *testing.T) {
 }
 
 func TestOwnsReplicas(t *testing.T) {
-	fields := func(raw string) *metav1.FieldsV1 { return &metav1.FieldsV1{Raw: []byte(raw)} }
 	const replicas = `{"f:spec":{"f:replicas":{}}}`
 	for name, test := range map[string]struct {
 		entry metav1.ManagedFieldsEntry
 		want  bool
 	}{
-		"applied":             {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: fields(replicas)}, true},
-		"another field":       {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: fields(`{"f:spec":{"f:podSpec":{}}}`)}, false},
-		"updated":             {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Update", FieldsV1: fields(replicas)}, false},
-		"through the scale":   {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", Subresource: "scale", FieldsV1: fields(replicas)}, false},
-		"by somebody else":    {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields(replicas)}, false},
-		"fields that are odd": {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: fields(`{`)}, false},
+		"applied":             {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: metav1.NewFieldsV1(replicas)}, true},
+		"another field":       {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:podSpec":{}}}`)}, false},
+		"updated":             {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Update", FieldsV1: metav1.NewFieldsV1(replicas)}, false},
+		"through the scale":   {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", Subresource: "scale", FieldsV1: metav1.NewFieldsV1(replicas)}, false},
+		"by somebody else":    {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(replicas)}, false},
+		"fields that are odd": {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{`)}, false},
 		"no fields":           {metav1.ManagedFieldsEntry{Manager: SetManager, Operation: "Apply"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -41,18 +41,23 @@ type Removals struct {
 	Services []*corev1.Service
 }
 
-// Removals of a set are what is left of replicas at and above spec.replicas, and a Service that is disabled.
+// Removals of a set are what is left of replicas at and above spec.replicas, and a Service that is disabled. What the set still
+// asks for by name stays, whatever somebody has made of its labels.
 func (s Set) Removals() Removals {
 	var removals Removals
+	wanted := s.names()
 	replicas := map[int32]bool{}
 	for _, podClique := range s.PodCliques {
-		if i, surplus := s.surplus(podClique); surplus {
+		if wanted[podClique.Name] || podClique.DeletionTimestamp != nil {
+			continue
+		}
+		removals.PodCliques = append(removals.PodCliques, podClique)
+		if i, ok := indexLabel(podClique, v1alpha1.LabelReplicaIndex); ok && i >= s.Object.Spec.Replicas {
 			replicas[i] = true
-			removals.PodCliques = append(removals.PodCliques, podClique)
 		}
 	}
 	for _, podGang := range s.PodGangs {
-		if _, surplus := s.surplus(podGang); surplus {
+		if !wanted[podGang.Name] && podGang.DeletionTimestamp == nil {
 			removals.PodGangs = append(removals.PodGangs, podGang)
 		}
 	}
@@ -67,10 +72,17 @@ func (s Set) Removals() Removals {
 	return removals
 }
 
-// surplus tells of which replica a child is that nobody deletes yet, and whether the set no longer has that replica.
-func (s Set) surplus(child metav1.Object) (int32, bool) {
-	i, ok := indexLabel(child, v1alpha1.LabelReplicaIndex)
-	return i, ok && i >= s.Object.Spec.Replicas && child.GetDeletionTimestamp() == nil
+// names are those of all PodGangs and PodCliques that the set asks for. A name of one kind is none of the other.
+func (s Set) names() map[string]bool {
+	t := templateOf(s.Object)
+	names := map[string]bool{}
+	for i := range s.Object.Spec.Replicas {
+		names[PodGangName(s.Object.Name, i)] = true
+		for j := range t.cliques() {
+			names[PodCliqueName(s.Object.Name, t.cliques()[j].Name, i)] = true
+		}
+	}
+	return names
 }
 
 // TearDown tells whether the children of a set that is being deleted have to be deleted now. They stay where the user wants
