@@ -1,12 +1,13 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 )
@@ -32,8 +33,8 @@ type Set struct {
 
 // Removals are children that the set no longer asks for.
 type Removals struct {
-	// Replicas are the labels of the replicas whose pods go.
-	Replicas []labels.Set
+	// Pods match the pods of replicas that go.
+	Pods []labels.Selector
 	// PodCliques and PodGangs are those of these replicas.
 	PodCliques []*v1alpha1.PodClique
 	PodGangs   []*v1alpha1.PodGang
@@ -46,23 +47,21 @@ type Removals struct {
 func (s Set) Removals() Removals {
 	var removals Removals
 	wanted := s.names()
-	replicas := map[int32]bool{}
+	var withPods []*v1alpha1.PodClique
 	for _, podClique := range s.PodCliques {
 		if wanted[podClique.Name] || podClique.DeletionTimestamp != nil {
 			continue
 		}
 		removals.PodCliques = append(removals.PodCliques, podClique)
 		if i, ok := indexLabel(podClique, v1alpha1.LabelReplicaIndex); ok && i >= s.Object.Spec.Replicas {
-			replicas[i] = true
+			withPods = append(withPods, podClique)
 		}
 	}
+	removals.Pods = PodSelectors(withPods)
 	for _, podGang := range s.PodGangs {
 		if !wanted[podGang.Name] && podGang.DeletionTimestamp == nil {
 			removals.PodGangs = append(removals.PodGangs, podGang)
 		}
-	}
-	for _, i := range slices.Sorted(maps.Keys(replicas)) {
-		removals.Replicas = append(removals.Replicas, labels.Set{v1alpha1.LabelReplicaIndex: index(i)})
 	}
 	slices.SortFunc(removals.PodCliques, byName)
 	slices.SortFunc(removals.PodGangs, byName)
@@ -83,6 +82,29 @@ func (s Set) names() map[string]bool {
 		}
 	}
 	return names
+}
+
+// podSelectors is how many requests share the work of deleting many pods: the API server deletes what one request matches
+// one by one.
+const podSelectors = 8
+
+// PodSelectors match the pods of all replicas that some PodCliques are of, each those of a part of the replicas.
+func PodSelectors(podCliques []*v1alpha1.PodClique) []labels.Selector {
+	replicas := sets.New[string]()
+	for _, podClique := range podCliques {
+		if i, ok := podClique.Labels[v1alpha1.LabelReplicaIndex]; ok {
+			replicas.Insert(i)
+		}
+	}
+	var selectors []labels.Selector
+	all := sets.List(replicas)
+	for part := range slices.Chunk(all, max(1, (len(all)+podSelectors-1)/podSelectors)) {
+		// The values are labels already, so they are valid.
+		if in, err := labels.NewRequirement(v1alpha1.LabelReplicaIndex, selection.In, part); err == nil {
+			selectors = append(selectors, labels.NewSelector().Add(*in))
+		}
+	}
+	return selectors
 }
 
 // TearDown tells whether the children of a set that is being deleted have to be deleted now. They stay where the user wants

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
@@ -188,6 +189,29 @@ func TestUnits(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPodSelectors(t *testing.T) {
+	for _, replicas := range []int32{0, 1, 8, 9, 500} {
+		set := workers()
+		set.Spec.Replicas = replicas
+		podCliques := slices.Collect(maps.Values(live(set, Set{Object: set}.Children()).PodCliques))
+		selectors := PodSelectors(podCliques)
+		if len(selectors) > podSelectors {
+			t.Errorf("%d replicas: %d selectors", replicas, len(selectors))
+		}
+		for _, podClique := range podCliques {
+			matches := 0
+			for _, selector := range selectors {
+				if selector.Matches(labels.Set(podClique.Labels)) {
+					matches++
+				}
+			}
+			if matches != 1 {
+				t.Errorf("%d replicas: %d selectors match the labels of %s", replicas, matches, podClique.Name)
+			}
+		}
+	}
 }
 
 func TestServiceCanBeDisabled(t *testing.T) {

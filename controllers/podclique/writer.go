@@ -48,7 +48,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return cluster.Kube.CoreV1().Pods(namespace)
 			},
 		}),
-		status: &apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
+		status: apply.NewStatus(apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
 			Manager: plan.CliqueManager, Fresh: tracker, Recorder: cluster.Recorder,
 			Cache:      cluster.GroveInformers.Grove().V1alpha1().PodCliques().Informer().GetIndexer(),
 			Of:         func(podClique *v1alpha1.PodClique) *v1alpha1.PodCliqueStatus { return &podClique.Status },
@@ -60,7 +60,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grovev1alpha1.PodClique(podClique.Name, podClique.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueStatusApplyConfiguration](status))
 			},
-		},
+		}),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
@@ -23,6 +24,7 @@ import (
 // writer writes what a set's plan says.
 type writer struct {
 	cluster         *cluster.Cluster
+	podCliqueLister grovelisters.PodCliqueLister
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
@@ -38,7 +40,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 	groveCaches := cluster.GroveInformers.Grove().V1alpha1()
 	core, rbac := cluster.Children.Core().V1(), cluster.Children.Rbac().V1()
 	return &writer{
-		cluster: cluster,
+		cluster:         cluster,
+		podCliqueLister: groveCaches.PodCliques().Lister(),
 		serviceAccounts: apply.NewKind(apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
 			Name: "ServiceAccount", Manager: plan.SetManager, Fresh: tracker,
 			Cache:   core.ServiceAccounts().Informer().GetIndexer(),
@@ -95,7 +98,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grove.PodCliques(namespace)
 			},
 		}),
-		status: &apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
+		status: apply.NewStatus(apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
 			Manager: plan.SetManager, Fresh: tracker, Recorder: cluster.Recorder,
 			Cache:      groveCaches.PodCliqueSets().Informer().GetIndexer(),
 			Of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
@@ -107,7 +110,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grovev1alpha1.PodCliqueSet(set.Name, set.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueSetStatusApplyConfiguration](status))
 			},
-		},
+		}),
 	}
 }
 
@@ -115,8 +118,8 @@ func owner(observed plan.Set) apply.Owner {
 	return apply.Owner{Object: observed.Object, Kind: kind, Set: observed.Object.Name}
 }
 
-// write makes the children what the set asks for: first what pods use, last the PodCliques that pods are made from. One that
-// fails keeps none of the others back.
+// write makes the children what the set asks for: first what pods use, then the PodCliques that pods are made from, and last
+// what describes them. One that fails keeps none of the others back.
 func (w *writer) write(ctx context.Context, observed plan.Set) error {
 	owner := owner(observed)
 	children := observed.Children()
@@ -126,25 +129,21 @@ func (w *writer) write(ctx context.Context, observed plan.Set) error {
 		w.roleBindings.Apply(ctx, owner, children.RoleBinding),
 		w.services.All(ctx, owner, children.Services),
 		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
-		w.podGangs.All(ctx, owner, children.PodGangs),
 		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
+		w.podGangs.All(ctx, owner, children.PodGangs),
 		w.remove(ctx, owner, observed.Removals()),
 	}
 	return utilerrors.NewAggregate(errs)
 }
 
-// remove deletes what the set no longer asks for: the pods of a replica with one request, ahead of what they belong to.
+// remove deletes what the set no longer asks for: the pods of many replicas with one request, ahead of what they belong to.
 func (w *writer) remove(ctx context.Context, owner apply.Owner, removals plan.Removals) error {
-	var errs []error
-	for _, replica := range removals.Replicas {
-		pods := w.cluster.Kube.CoreV1().Pods(owner.GetNamespace())
-		errs = append(errs, apply.DeleteCollection(ctx, pods, owner.Set, replica))
-	}
-	return utilerrors.NewAggregate(append(errs,
+	return utilerrors.NewAggregate([]error{
+		apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(owner.GetNamespace()), owner.Set, removals.Pods),
 		w.podCliques.Delete(ctx, owner, removals.PodCliques),
 		w.podGangs.Delete(ctx, owner, removals.PodGangs),
 		w.services.Delete(ctx, owner, removals.Services),
-	))
+	})
 }
 
 // tearDown deletes the children of a set that is being deleted in the foreground. The rest, and the order, is garbage
@@ -156,17 +155,20 @@ func (w *writer) tearDown(ctx context.Context, observed plan.Set) error {
 	return w.deleteAll(ctx, cache.MetaObjectToName(observed.Object))
 }
 
-// deleteAll deletes the children of a set by their labels, in a handful of requests.
+// deleteAll deletes the children of a set by their labels, in a handful of requests: first the pods, which hold what others
+// wait for.
 func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName) error {
-	grove := w.cluster.Grove.GroveV1alpha1()
-	var errs []error
-	for _, client := range []apply.CollectionClient{
-		w.cluster.Kube.CoreV1().Pods(set.Namespace),
-		grove.PodCliques(set.Namespace),
-		grove.PodGangs(set.Namespace),
-		grove.PodCliqueScalingGroups(set.Namespace),
-	} {
-		errs = append(errs, apply.DeleteCollection(ctx, client, set.Name, labels.Set{}))
+	podCliques, err := w.podCliqueLister.PodCliques(set.Namespace).List(labels.SelectorFromSet(labels.Set{v1alpha1.LabelPodCliqueSet: set.Name}))
+	if err != nil {
+		return err
 	}
-	return utilerrors.NewAggregate(errs)
+	grove := w.cluster.Grove.GroveV1alpha1()
+	return utilerrors.NewAggregate([]error{
+		apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(set.Namespace), set.Name, plan.PodSelectors(podCliques)),
+		apply.DeleteCollections(ctx, grove.PodCliques(set.Namespace), set.Name, everything),
+		apply.DeleteCollections(ctx, grove.PodGangs(set.Namespace), set.Name, everything),
+		apply.DeleteCollections(ctx, grove.PodCliqueScalingGroups(set.Namespace), set.Name, everything),
+	})
 }
+
+var everything = []labels.Selector{labels.Everything()}

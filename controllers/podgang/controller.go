@@ -45,7 +45,7 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodGangs().Informer().GetIndexer(),
 		fresh:      tracker,
-		status: &apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
+		status: apply.NewStatus(apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
 			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
 			Cache:      grove.PodGangs().Informer().GetIndexer(),
 			Of:         func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
@@ -57,7 +57,7 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 				return grovev1alpha1.PodGang(podGang.Name, podGang.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodGangStatusApplyConfiguration](status))
 			},
-		},
+		}),
 	}
 	r := runner.New("podgang", c.sync)
 	return r, utilerrors.NewAggregate([]error{
@@ -104,24 +104,31 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if !c.fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
+	observed, complete := c.observe(podGang)
+	if !complete {
+		return 0, nil
+	}
 	now := c.cluster.Clock.Now()
-	status := c.observe(podGang).Status(now)
+	status := observed.Status(now)
 	return c.status.Describe(ctx, podGang, &status, now)
 }
 
-// observe gathers the PodCliques that the gang's pod groups are of, as far as they exist and belong to the same set.
-func (c *controller) observe(podGang *v1alpha1.PodGang) plan.Gang {
+// observe gathers the PodCliques that the gang's pod groups are of. It is false while the caches don't have all of them, or what
+// they depend on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
+func (c *controller) observe(podGang *v1alpha1.PodGang) (plan.Gang, bool) {
 	gang := plan.Gang{Object: podGang}
 	for _, name := range plan.PodCliquesOf(podGang) {
 		podClique, err := c.podCliques.PodCliques(podGang.Namespace).Get(name)
 		if err != nil || !sameController(podClique, podGang) {
-			continue
+			return gang, false
 		}
-		if clique, complete := observe.Clique(c.cluster, podClique); complete {
-			gang.Cliques = append(gang.Cliques, clique)
+		clique, complete := observe.Clique(c.cluster, podClique)
+		if !complete {
+			return gang, false
 		}
+		gang.Cliques = append(gang.Cliques, clique)
 	}
-	return gang
+	return gang, true
 }
 
 func sameController(a, b metav1.Object) bool {

@@ -41,7 +41,7 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 		groups:  grove.PodCliqueScalingGroups().Lister(),
 		sets:    grove.PodCliqueSets().Lister(),
 		fresh:   tracker,
-		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
+		status: apply.NewStatus(apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
 			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
 			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
 			Of: func(group *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
@@ -55,7 +55,7 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 				return grovev1alpha1.PodCliqueScalingGroup(group.Name, group.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueScalingGroupStatusApplyConfiguration](status))
 			},
-		},
+		}),
 	}
 	r := runner.New("scalinggroup", c.sync)
 	return r, utilerrors.NewAggregate([]error{

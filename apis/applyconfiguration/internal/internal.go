@@ -277,9 +277,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGangSummary
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: replicas
       type:
         scalar: numeric
@@ -436,9 +434,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: priorityClassName
       type:
         scalar: string
@@ -447,9 +443,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.PodGangStatus
   map:
     fields:
@@ -472,9 +466,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroupStatus
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.PodGangSummary
   map:
     fields:
@@ -537,9 +529,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.SchedulingPolicyConfig
   map:
     fields:

@@ -289,8 +289,7 @@ type PodCliqueSetStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGangStatuses []PodGangSummary `json:"podGangStatuses,omitempty"`
 	// rollingUpdateProgress is the current update or, once it has ended, the last.
 	// +optional

@@ -42,14 +42,12 @@ type PodGangSpec struct {
 	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
 	// the group's minAvailable.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGroups []PodGroup `json:"podGroups,omitempty"`
 	// scaledGroups are the group replicas at and above their group's minAvailable. Each is a unit of its own, placed after
 	// the base unit.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	ScaledGroups []ScaledGroup `json:"scaledGroups,omitempty"`
 	// priorityClassName is the priority class of the pods.
 	// +optional
@@ -84,8 +82,7 @@ type ScaledGroup struct {
 	Name string `json:"name"`
 	// podGroups are the slices of the unit: each member clique.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGroups []PodGroup `json:"podGroups"`
 }
 
@@ -122,8 +119,7 @@ type PodGangStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// podGroups has the counts of each slice, of the base unit and of scaled units.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGroups []PodGroupStatus `json:"podGroups,omitempty"`
 }
 

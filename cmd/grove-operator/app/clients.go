@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 
-	"k8s.io/apimachinery/pkg/runtime"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
@@ -35,8 +37,8 @@ func connect(o Options) (clients, error) {
 		return clients{}, err
 	}
 	kubeConfig := rest.CopyConfig(config)
-	kubeConfig.ContentType = runtime.ContentTypeProtobuf
-	kubeConfig.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	kubeConfig.ContentType = apiruntime.ContentTypeProtobuf
+	kubeConfig.AcceptContentTypes = apiruntime.ContentTypeProtobuf + "," + apiruntime.ContentTypeJSON
 	kube, err := kubernetes.NewForConfig(kubeConfig)
 	if err != nil {
 		return clients{}, fmt.Errorf("the API server can't be used: %w", err)
@@ -56,7 +58,7 @@ func restConfig(o Options) (*rest.Config, error) {
 		return nil, err
 	}
 	config.QPS = -1
-	config.UserAgent = userAgent + "/" + rest.DefaultKubernetesUserAgent()
+	config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", userAgent, buildVersion(), runtime.GOOS, runtime.GOARCH)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &limitInFlight{next: next, slots: make(chan struct{}, o.MaxRequestsInFlight)}
 	})
@@ -76,6 +78,15 @@ func loadConfig(kubeconfig string) (*rest.Config, error) {
 		return nil, errors.New("not running in a cluster: give --kubeconfig")
 	}
 	return config, err
+}
+
+// buildVersion is the version of the module that the program was built from, as Go recorded it.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
 }
 
 // checkServer tells in one line what the API server lacks.

@@ -16,16 +16,16 @@ type CollectionClient interface {
 	DeleteCollection(ctx context.Context, options metav1.DeleteOptions, list metav1.ListOptions) error
 }
 
-// DeleteCollection deletes the children of a set that bear some labels besides. Garbage collection would delete them too, one
-// by one and slowly.
-func DeleteCollection(ctx context.Context, client CollectionClient, set string, besides labels.Set) error {
-	selector := labels.Merge(besides, labels.Set{
-		v1alpha1.LabelPodCliqueSet: set,
-		v1alpha1.LabelManagedBy:    v1alpha1.ManagedBy,
+// DeleteCollections deletes the children of a set that some selectors match besides, with a request for each selector, all at
+// a time. Garbage collection would delete them too, one by one and slowly.
+func DeleteCollections(ctx context.Context, client CollectionClient, set string, selectors []labels.Selector) error {
+	ofSet, _ := labels.Set{v1alpha1.LabelPodCliqueSet: set, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.AsSelector().Requirements()
+	return inParallel(ctx, selectors, func(selector labels.Selector) error {
+		selector = selector.Add(ofSet...)
+		err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String()})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("deleting what is labelled %s: %w", selector, err)
+		}
+		return nil
 	})
-	err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String()})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting what is labelled %s: %w", selector, err)
-	}
-	return nil
 }

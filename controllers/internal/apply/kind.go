@@ -23,7 +23,7 @@ import (
 // carries it creates an object, and is refused with a conflict where the object exists.
 const absent = "1"
 
-// anyVersion stands for whichever version of an object there is.
+// anyVersion is the resourceVersion of a configuration that is meant for whichever version of an object there is.
 const anyVersion = ""
 
 // remembered is how many children each Kind remembers to be as they should.
@@ -132,11 +132,7 @@ func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
 
 // create applies a configuration to an object that isn't in the cache.
 func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectName, wanted C) error {
-	again, err := copyOf(wanted)
-	if err != nil {
-		return err
-	}
-	err = k.send(ctx, owner, name, wanted.WithResourceVersion(absent))
+	err := k.send(ctx, owner, name, wanted.WithResourceVersion(absent))
 	if !apierrors.IsConflict(err) {
 		return err
 	}
@@ -145,7 +141,7 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 	if err != nil {
 		return err
 	}
-	return k.update(ctx, owner, name, live, again, anyVersion)
+	return k.update(ctx, owner, name, live, wanted, anyVersion)
 }
 
 // update applies a configuration to an object, of some version, unless it already is as it should be.
@@ -156,6 +152,7 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 	if mine, err := k.claim(owner, live); !mine {
 		return err
 	}
+	wanted = wanted.WithResourceVersion(anyVersion)
 	state, err := k.stateOf(live, wanted)
 	if err != nil {
 		return err
@@ -168,17 +165,13 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 		return fmt.Errorf("reading what %s owns of %s %s: %w", k.Manager, k.Name, name, err)
 	}
 	if k.Immutable != nil {
-		wanted = k.Immutable(owned, wanted)
+		wanted = k.Immutable(owned, wanted).WithResourceVersion(anyVersion)
 	}
-	if equality.Semantic.DeepEqual(owned, wanted) {
+	if equality.Semantic.DeepEqual(owned.WithResourceVersion(anyVersion), wanted) {
 		k.equal.Add(name, state)
 		return nil
 	}
-	wanted = wanted.WithUID(live.GetUID())
-	if version != anyVersion {
-		wanted = wanted.WithResourceVersion(version)
-	}
-	return k.send(ctx, owner, name, wanted)
+	return k.send(ctx, owner, name, wanted.WithUID(live.GetUID()).WithResourceVersion(version))
 }
 
 // stateOf identifies what a configuration says, and everything of an object that comparing the two would look at: that

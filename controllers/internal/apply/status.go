@@ -20,6 +20,10 @@ import (
 // statusSuffix makes a controller's field manager for a status out of that for a spec.
 const statusSuffix = "-status"
 
+// statusesInFlight is how many statuses of one kind are written at a time. Where the API server is slow, statuses wait, and more
+// changes go into each: what they describe comes first.
+const statusesInFlight = 4
+
 // StatusClient is the part of a typed client that writes a status.
 type StatusClient[T, C any] interface {
 	ApplyStatus(ctx context.Context, config C, options metav1.ApplyOptions) (T, error)
@@ -50,7 +54,15 @@ type Status[T Object, S any, C Configuration[C]] struct {
 	// Recorder emits events when conditions change.
 	Recorder events.EventRecorder
 
-	writes coalesce.Writes
+	writes   *coalesce.Writes
+	inFlight chan struct{}
+}
+
+// NewStatus completes a Status.
+func NewStatus[T Object, S any, C Configuration[C]](s Status[T, S, C]) *Status[T, S, C] {
+	s.writes = &coalesce.Writes{}
+	s.inFlight = make(chan struct{}, statusesInFlight)
+	return &s
 }
 
 // Forget drops what is remembered of an object that is gone.
@@ -67,6 +79,12 @@ func (s *Status[T, S, C]) Describe(ctx context.Context, object T, status *S, now
 	}
 	if wait, due := s.writes.Due(key, now); !due {
 		return wait, nil
+	}
+	select {
+	case s.inFlight <- struct{}{}:
+		defer func() { <-s.inFlight }()
+	default:
+		return coalesce.Window, nil
 	}
 	config := s.Configuration(object, status).WithUID(object.GetUID())
 	options := metav1.ApplyOptions{FieldManager: s.Manager + statusSuffix, Force: true}

@@ -30,19 +30,6 @@ func inParallel[T any](ctx context.Context, items []T, do func(T) error) error {
 	return utilerrors.NewAggregate(errs)
 }
 
-// copyOf copies an apply configuration.
-func copyOf[C any](config C) (C, error) {
-	var copied C
-	data, err := json.Marshal(config)
-	if err != nil {
-		return copied, fmt.Errorf("encoding %T: %w", config, err)
-	}
-	if err := json.Unmarshal(data, &copied); err != nil {
-		return copied, fmt.Errorf("decoding %T: %w", config, err)
-	}
-	return copied, nil
-}
-
 var seed = maphash.MakeSeed()
 
 // hashOf identifies what a configuration says, within this process.

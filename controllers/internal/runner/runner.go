@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// workers is how many keys of one controller are synced at a time.
-	workers = 8
+	// workers is how many keys of one controller are synced at a time. Most of a sync is waiting for the API server, where
+	// requests in flight are bounded.
+	workers = 32
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = time.Minute
