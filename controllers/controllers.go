@@ -26,7 +26,7 @@ const reporter = "grove-operator"
 // Operator is the controllers and their caches. The caches can be filled, by Start, long before the controllers run.
 type Operator struct {
 	clusters    []*cluster.Cluster
-	controllers []*runner.Controller
+	loops       []*runner.Loop
 	broadcaster events.EventBroadcaster
 	stop        chan struct{}
 }
@@ -44,14 +44,14 @@ func New(grove versioned.Interface, kube kubernetes.Interface, namespaces []stri
 			return nil, err
 		}
 		o.clusters = append(o.clusters, one)
-		for _, newController := range []func(*cluster.Cluster) (*runner.Controller, error){
+		for _, newController := range []func(*cluster.Cluster) ([]*runner.Loop, error){
 			podcliqueset.New, podclique.New, scalinggroup.New, podgang.New,
 		} {
-			controller, err := newController(one)
+			loops, err := newController(one)
 			if err != nil {
 				return nil, err
 			}
-			o.controllers = append(o.controllers, controller)
+			o.loops = append(o.loops, loops...)
 		}
 	}
 	return o, nil
@@ -76,8 +76,8 @@ func (o *Operator) Start(ctx context.Context) error {
 // Run runs the controllers until the context ends, and returns when all their workers have.
 func (o *Operator) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	for _, controller := range o.controllers {
-		running.Go(func() { controller.Run(ctx) })
+	for _, loop := range o.loops {
+		running.Go(func() { loop.Run(ctx) })
 	}
 	running.Wait()
 }

@@ -30,11 +30,14 @@ type controller struct {
 	cache      cache.Indexer
 	writer     *writer
 	fresh      *fresh.Tracker
+	reports    apply.Reports
+	statuses   *runner.Loop
 }
 
-// New returns the controller.
-func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+// New returns the loops of the controller.
+func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
+	pods := cluster.Children.Core().V1().Pods().Informer()
 	tracker := &fresh.Tracker{}
 	c := &controller{
 		cluster:    cluster,
@@ -43,12 +46,17 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 		writer:     newWriter(cluster, tracker),
 		fresh:      tracker,
 	}
-	r := runner.New("podclique", c.sync)
-	return r, utilerrors.NewAggregate([]error{
-		runner.Watch(r, grove.PodCliques().Informer(), itself),
-		runner.Watch(r, cluster.Children.Core().V1().Pods().Informer(), ownerOf),
-		runner.WatchSpecs(r, grove.PodCliqueScalingGroups().Informer(), c.membersOf),
-		runner.WatchSpecs(r, grove.PodCliqueSets().Informer(), c.partsOf),
+	children := runner.Children("podclique", c.sync)
+	c.statuses = runner.Statuses("podclique-status", c.describe)
+	return []*runner.Loop{children, c.statuses}, utilerrors.NewAggregate([]error{
+		runner.WatchSpecs(children, grove.PodCliques().Informer(), itself),
+		runner.Watch(children, pods, ownerOf),
+		runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf),
+		runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf),
+
+		runner.Watch(c.statuses, grove.PodCliques().Informer(), itself),
+		runner.Watch(c.statuses, pods, ownerOf),
+		runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), c.membersOf),
 	})
 }
 
@@ -78,12 +86,12 @@ func (c *controller) partsOf(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
 	return index.Keys(index.Controlled[*v1alpha1.PodClique](c.cache, set.UID))
 }
 
-// sync brings the pods and the status of one PodClique to what they should be.
+// sync brings the pods of one PodClique to what they should be.
 func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	podClique, err := c.podCliques.PodCliques(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.fresh.Forget(key)
-		c.writer.forget(key)
+		c.reports.Set(key, nil)
 		return 0, nil
 	}
 	if err != nil || podClique.DeletionTimestamp != nil {
@@ -96,13 +104,33 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if !complete {
 		return 0, nil
 	}
-	now := c.cluster.Clock.Now()
 	actions := observed.PodActions()
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
-	replaceAgain, err := c.writer.write(ctx, observed, actions, now)
-	problems, _ := apply.Problems(err)
-	status := observed.Status(problems, now)
-	describeAgain, statusErr := c.writer.status.Describe(ctx, podClique, &status, now)
-	return runner.Sooner(replaceAgain, describeAgain), utilerrors.NewAggregate([]error{err, statusErr})
+	again, err := c.writer.write(ctx, observed, actions, c.cluster.Clock.Now())
+	if problems, _ := apply.Problems(err); c.reports.Set(key, problems) {
+		c.statuses.Mark(key)
+	}
+	return again, err
+}
+
+// describe brings the status of one PodClique to what it should be.
+func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	podClique, err := c.podCliques.PodCliques(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.writer.status.Fresh.Forget(key)
+		return 0, nil
+	}
+	if err != nil || podClique.DeletionTimestamp != nil {
+		return 0, err
+	}
+	if !c.writer.status.Fresh.Fresh(key) {
+		return fresh.Retry, nil
+	}
+	observed, complete := observe.Clique(c.cluster, podClique)
+	if !complete {
+		return 0, nil
+	}
+	status := observed.Status(c.reports.Get(key), c.cluster.Clock.Now())
+	return 0, c.writer.status.Write(ctx, podClique, &status)
 }

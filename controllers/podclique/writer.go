@@ -48,8 +48,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return cluster.Kube.CoreV1().Pods(namespace)
 			},
 		}),
-		status: apply.NewStatus(apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
-			Manager: plan.CliqueManager, Fresh: tracker, Recorder: cluster.Recorder,
+		status: &apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
+			Manager: plan.CliqueManager, Recorder: cluster.Recorder,
 			Cache:      cluster.GroveInformers.Grove().V1alpha1().PodCliques().Informer().GetIndexer(),
 			Of:         func(podClique *v1alpha1.PodClique) *v1alpha1.PodCliqueStatus { return &podClique.Status },
 			Conditions: func(status *v1alpha1.PodCliqueStatus) []metav1.Condition { return status.Conditions },
@@ -60,7 +60,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grovev1alpha1.PodClique(podClique.Name, podClique.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueStatusApplyConfiguration](status))
 			},
-		}),
+		},
 	}
 }
 
@@ -71,9 +71,6 @@ func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodAp
 	changed.Spec = owned.Spec
 	return changed
 }
-
-// forget drops what is remembered of a PodClique that is gone.
-func (w *writer) forget(key cache.ObjectName) { w.status.Forget(key) }
 
 // write makes the pods what the plan says. A pod that keeps failing may have to wait for its replacement; write returns how
 // long.

@@ -17,7 +17,6 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
-	"grove.io/grove/controllers/internal/dirty"
 	"grove.io/grove/controllers/internal/fresh"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/runner"
@@ -31,15 +30,14 @@ type controller struct {
 	sets    grovelisters.PodCliqueSetLister
 	writer  *writer
 	fresh   *fresh.Tracker
-	// dirty has the sets whose children may have to be written. The statuses of children change much more often, and don't
-	// say which children there are.
-	dirty dirty.Keys
 	// deleted has the sets that were deleted, rather than orphaned, and whose children are to go with them.
-	deleted deletedSets
+	deleted  deletedSets
+	reports  apply.Reports
+	statuses *runner.Loop
 }
 
-// New returns the controller.
-func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+// New returns the loops of the controller.
+func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	core := cluster.Children.Core().V1()
 	rbac := cluster.Children.Rbac().V1()
@@ -50,24 +48,25 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 		writer:  newWriter(cluster, tracker),
 		fresh:   tracker,
 	}
-	r := runner.New("podcliqueset", c.sync)
+	children := runner.Children("podcliqueset", c.sync)
+	c.statuses = runner.Statuses("podcliqueset-status", c.describe)
 	_, err := grove.PodCliqueSets().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: c.deleted.note})
-	return r, utilerrors.NewAggregate([]error{
+	return []*runner.Loop{children, c.statuses}, utilerrors.NewAggregate([]error{
 		err,
-		runner.Watch(r, grove.PodCliqueSets().Informer(), itself),
-		runner.Watch(r, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique]),
-		runner.Watch(r, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup]),
-		runner.Watch(r, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang]),
+		runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), itself),
+		runner.WatchSpecs(children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique]),
+		runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup]),
+		runner.WatchSpecs(children, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang]),
+		runner.Watch(children, core.Services().Informer(), ownerOf[*corev1.Service]),
+		runner.Watch(children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount]),
+		runner.Watch(children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role]),
+		runner.Watch(children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding]),
+		runner.Watch(children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace),
 
-		runner.WatchSpecs(r, grove.PodCliqueSets().Informer(), dirty.Marking(&c.dirty, itself)),
-		runner.WatchSpecs(r, grove.PodCliques().Informer(), dirty.Marking(&c.dirty, ownerOf[*v1alpha1.PodClique])),
-		runner.WatchSpecs(r, grove.PodCliqueScalingGroups().Informer(), dirty.Marking(&c.dirty, ownerOf[*v1alpha1.PodCliqueScalingGroup])),
-		runner.WatchSpecs(r, grove.PodGangs().Informer(), dirty.Marking(&c.dirty, ownerOf[*v1alpha1.PodGang])),
-		runner.Watch(r, core.Services().Informer(), dirty.Marking(&c.dirty, ownerOf[*corev1.Service])),
-		runner.Watch(r, core.ServiceAccounts().Informer(), dirty.Marking(&c.dirty, ownerOf[*corev1.ServiceAccount])),
-		runner.Watch(r, rbac.Roles().Informer(), dirty.Marking(&c.dirty, ownerOf[*rbacv1.Role])),
-		runner.Watch(r, rbac.RoleBindings().Informer(), dirty.Marking(&c.dirty, ownerOf[*rbacv1.RoleBinding])),
-		runner.Watch(r, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), dirty.Marking(&c.dirty, c.allInNamespace)),
+		runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself),
+		runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique]),
+		runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup]),
+		runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang]),
 	})
 }
 
@@ -86,13 +85,12 @@ func (c *controller) allInNamespace(account *corev1.ServiceAccount) []cache.Obje
 	return index.Keys(sets)
 }
 
-// sync brings the children and the status of one set to what they should be.
+// sync brings the children of one set to what they should be.
 func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.fresh.Forget(key)
-		c.dirty.Forget(key)
-		c.writer.status.Forget(key)
+		c.reports.Set(key, nil)
 		return 0, c.deleted.finish(key, func() error { return c.writer.deleteAll(ctx, key) })
 	}
 	if err != nil {
@@ -105,12 +103,28 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if set.DeletionTimestamp != nil {
 		return 0, c.writer.tearDown(ctx, observed)
 	}
-	err = c.dirty.Clean(key, func() error { return c.writer.write(ctx, observed) })
-	problems, _ := apply.Problems(err)
-	now := c.cluster.Clock.Now()
-	status := observed.Status(problems, now)
-	again, statusErr := c.writer.status.Describe(ctx, set, &status, now)
-	return again, utilerrors.NewAggregate([]error{err, statusErr})
+	err = c.writer.write(ctx, observed)
+	if problems, _ := apply.Problems(err); c.reports.Set(key, problems) {
+		c.statuses.Mark(key)
+	}
+	return 0, err
+}
+
+// describe brings the status of one set to what it should be.
+func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.writer.status.Fresh.Forget(key)
+		return 0, nil
+	}
+	if err != nil || set.DeletionTimestamp != nil {
+		return 0, err
+	}
+	if !c.writer.status.Fresh.Fresh(key) {
+		return fresh.Retry, nil
+	}
+	status := c.observe(set).Status(c.reports.Get(key), c.cluster.Clock.Now())
+	return 0, c.writer.status.Write(ctx, set, &status)
 }
 
 // observe reads the caches, children by their controller.

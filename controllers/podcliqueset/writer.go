@@ -98,8 +98,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grove.PodCliques(namespace)
 			},
 		}),
-		status: apply.NewStatus(apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
-			Manager: plan.SetManager, Fresh: tracker, Recorder: cluster.Recorder,
+		status: &apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
+			Manager: plan.SetManager, Recorder: cluster.Recorder,
 			Cache:      groveCaches.PodCliqueSets().Informer().GetIndexer(),
 			Of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 			Conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
@@ -110,7 +110,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 				return grovev1alpha1.PodCliqueSet(set.Name, set.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueSetStatusApplyConfiguration](status))
 			},
-		}),
+		},
 	}
 }
 

@@ -31,22 +31,19 @@ type controller struct {
 	podGangs   grovelisters.PodGangLister
 	podCliques grovelisters.PodCliqueLister
 	cache      cache.Indexer
-	fresh      *fresh.Tracker
 	status     *apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]
 }
 
-// New returns the controller.
-func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+// New returns the loop of the controller.
+func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
-	tracker := &fresh.Tracker{}
 	c := &controller{
 		cluster:    cluster,
 		podGangs:   grove.PodGangs().Lister(),
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodGangs().Informer().GetIndexer(),
-		fresh:      tracker,
-		status: apply.NewStatus(apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
-			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
+		status: &apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
+			Manager: manager, Recorder: cluster.Recorder,
 			Cache:      grove.PodGangs().Informer().GetIndexer(),
 			Of:         func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
 			Conditions: func(status *v1alpha1.PodGangStatus) []metav1.Condition { return status.Conditions },
@@ -57,14 +54,14 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 				return grovev1alpha1.PodGang(podGang.Name, podGang.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodGangStatusApplyConfiguration](status))
 			},
-		}),
+		},
 	}
-	r := runner.New("podgang", c.sync)
-	return r, utilerrors.NewAggregate([]error{
-		runner.Watch(r, grove.PodGangs().Informer(), itself),
-		runner.Watch(r, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod]),
-		runner.WatchSpecs(r, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique]),
-		runner.WatchSpecs(r, grove.PodCliqueScalingGroups().Informer(), c.gangsOf),
+	statuses := runner.Statuses("podgang-status", c.describe)
+	return []*runner.Loop{statuses}, utilerrors.NewAggregate([]error{
+		runner.Watch(statuses, grove.PodGangs().Informer(), itself),
+		runner.Watch(statuses, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod]),
+		runner.WatchSpecs(statuses, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique]),
+		runner.WatchSpecs(statuses, grove.PodCliqueScalingGroups().Informer(), c.gangsOf),
 	})
 }
 
@@ -90,27 +87,25 @@ func (c *controller) gangsOf(group *v1alpha1.PodCliqueScalingGroup) []cache.Obje
 	return index.Keys(index.Controlled[*v1alpha1.PodGang](c.cache, set.UID))
 }
 
-// sync brings the status of one PodGang to what it should be.
-func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+// describe brings the status of one PodGang to what it should be.
+func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	podGang, err := c.podGangs.PodGangs(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.fresh.Forget(key)
-		c.status.Forget(key)
+		c.status.Fresh.Forget(key)
 		return 0, nil
 	}
 	if err != nil || podGang.DeletionTimestamp != nil {
 		return 0, err
 	}
-	if !c.fresh.Fresh(key) {
+	if !c.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
 	observed, complete := c.observe(podGang)
 	if !complete {
 		return 0, nil
 	}
-	now := c.cluster.Clock.Now()
-	status := observed.Status(now)
-	return c.status.Describe(ctx, podGang, &status, now)
+	status := observed.Status(c.cluster.Clock.Now())
+	return 0, c.status.Write(ctx, podGang, &status)
 }
 
 // observe gathers the PodCliques that the gang's pod groups are of. It is false while the caches don't have all of them, or what

@@ -28,21 +28,18 @@ type controller struct {
 	cluster *cluster.Cluster
 	groups  grovelisters.PodCliqueScalingGroupLister
 	sets    grovelisters.PodCliqueSetLister
-	fresh   *fresh.Tracker
 	status  *apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
 }
 
-// New returns the controller.
-func New(cluster *cluster.Cluster) (*runner.Controller, error) {
+// New returns the loop of the controller.
+func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
-	tracker := &fresh.Tracker{}
 	c := &controller{
 		cluster: cluster,
 		groups:  grove.PodCliqueScalingGroups().Lister(),
 		sets:    grove.PodCliqueSets().Lister(),
-		fresh:   tracker,
-		status: apply.NewStatus(apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
-			Manager: manager, Fresh: tracker, Recorder: cluster.Recorder,
+		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
+			Manager: manager, Recorder: cluster.Recorder,
 			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
 			Of: func(group *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
 				return &group.Status
@@ -55,12 +52,12 @@ func New(cluster *cluster.Cluster) (*runner.Controller, error) {
 				return grovev1alpha1.PodCliqueScalingGroup(group.Name, group.Namespace).
 					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueScalingGroupStatusApplyConfiguration](status))
 			},
-		}),
+		},
 	}
-	r := runner.New("scalinggroup", c.sync)
-	return r, utilerrors.NewAggregate([]error{
-		runner.Watch(r, grove.PodCliqueScalingGroups().Informer(), itself),
-		runner.Watch(r, grove.PodGangs().Informer(), c.groupsIn),
+	statuses := runner.Statuses("scalinggroup-status", c.describe)
+	return []*runner.Loop{statuses}, utilerrors.NewAggregate([]error{
+		runner.Watch(statuses, grove.PodCliqueScalingGroups().Informer(), itself),
+		runner.Watch(statuses, grove.PodGangs().Informer(), c.groupsIn),
 	})
 }
 
@@ -78,19 +75,18 @@ func (c *controller) groupsIn(podGang *v1alpha1.PodGang) []cache.ObjectName {
 	return index.Keys(index.Controlled[*v1alpha1.PodCliqueScalingGroup](groups, set.UID))
 }
 
-// sync brings the status of one PodCliqueScalingGroup to what it should be.
-func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+// describe brings the status of one PodCliqueScalingGroup to what it should be.
+func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	group, err := c.groups.PodCliqueScalingGroups(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.fresh.Forget(key)
-		c.status.Forget(key)
+		c.status.Fresh.Forget(key)
 		return 0, nil
 	}
 	if err != nil || group.DeletionTimestamp != nil {
 		return 0, err
 	}
 	owner := metav1.GetControllerOfNoCopy(group)
-	if owner == nil || !c.fresh.Fresh(key) {
+	if owner == nil || !c.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
 	set, err := c.sets.PodCliqueSets(key.Namespace).Get(owner.Name)
@@ -102,7 +98,6 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	}
 	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()
 	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
-	now := c.cluster.Clock.Now()
-	status := observed.Status(now)
-	return c.status.Describe(ctx, group, &status, now)
+	status := observed.Status(c.cluster.Clock.Now())
+	return 0, c.status.Write(ctx, group, &status)
 }

@@ -3,8 +3,11 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/tools/cache"
 
 	"grove.io/grove/controllers/plan"
 )
@@ -33,4 +36,35 @@ func Problems(err error) (problems []plan.Problem, rest error) {
 		}
 	}
 	return problems, utilerrors.FilterOut(err, isRefused)
+}
+
+// Reports remember the problems of each owner's children until they are described.
+type Reports struct {
+	mu       sync.Mutex
+	problems map[cache.ObjectName][]plan.Problem
+}
+
+// Set replaces the problems of an owner, and tells whether they have changed.
+func (r *Reports) Set(owner cache.ObjectName, problems []plan.Problem) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Equal(r.problems[owner], problems) {
+		return false
+	}
+	if r.problems == nil {
+		r.problems = map[cache.ObjectName][]plan.Problem{}
+	}
+	if len(problems) == 0 {
+		delete(r.problems, owner)
+	} else {
+		r.problems[owner] = problems
+	}
+	return true
+}
+
+// Get returns the problems of an owner.
+func (r *Reports) Get(owner cache.ObjectName) []plan.Problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.problems[owner]
 }

@@ -1,4 +1,6 @@
-// Package runner runs controllers: a queue of keys, workers that sync them, and one place that decides what an error means.
+// Package runner runs the loops of controllers: a queue of keys, workers that sync them, and one place that decides what an
+// error means. A kind has up to two loops: one that writes children at once, and one that writes the status a moment later,
+// when the changes that come together have come. Neither keeps the other waiting.
 package runner
 
 import (
@@ -21,9 +23,14 @@ import (
 )
 
 const (
-	// workers is how many keys of one controller are synced at a time. Most of a sync is waiting for the API server, where
-	// requests in flight are bounded.
-	workers = 32
+	// childWorkers is how many keys of a loop that writes children are synced at a time. Most of a sync is waiting for the API
+	// server, where requests in flight are bounded.
+	childWorkers = 32
+	// statusWorkers is the same for a loop that writes statuses. Where the API server is slow, statuses wait, and more changes
+	// go into each: what they describe comes first.
+	statusWorkers = 4
+	// statusDelay is how long a change waits for others before a status is written.
+	statusDelay = 100 * time.Millisecond
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = time.Minute
@@ -36,32 +43,45 @@ const (
 // after an error.
 type Sync func(ctx context.Context, key cache.ObjectName) (again time.Duration, err error)
 
-// Controller syncs keys that informers mark.
-type Controller struct {
-	name   string
-	sync   Sync
+// Loop syncs keys that informers mark.
+type Loop struct {
+	name    string
+	sync    Sync
+	workers int
+	// delay is how long a mark waits for others.
+	delay  time.Duration
 	queue  workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	synced []cache.InformerSynced
 }
 
-// New returns a controller. Its name appears in logs and metrics.
-func New(name string, sync Sync) *Controller {
+// Children returns a loop that writes children. Its name appears in logs and metrics.
+func Children(name string, sync Sync) *Loop { return newLoop(name, sync, childWorkers, 0) }
+
+// Statuses returns a loop that writes statuses. Its name appears in logs and metrics.
+func Statuses(name string, sync Sync) *Loop { return newLoop(name, sync, statusWorkers, statusDelay) }
+
+func newLoop(name string, sync Sync, workers int, delay time.Duration) *Loop {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry)
-	return &Controller{
-		name:  name,
-		sync:  sync,
-		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{Name: name}),
+	return &Loop{
+		name:    name,
+		sync:    sync,
+		workers: workers,
+		delay:   delay,
+		queue:   workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{Name: name}),
 	}
 }
 
+// Mark marks a key to be synced.
+func (l *Loop) Mark(key cache.ObjectName) { l.queue.AddAfter(key, l.delay) }
+
 // Watch marks the keys that a change of an object concerns. An update concerns the keys of both states.
-func Watch[T metav1.Object](c *Controller, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
-	return watch(c, informer, keys, func(T, T) bool { return true })
+func Watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
+	return watch(l, informer, keys, func(T, T) bool { return true })
 }
 
 // WatchSpecs is Watch, without updates that leave everything but the status as it was. It is for kinds that have one.
-func WatchSpecs[T metav1.Object](c *Controller, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
-	return watch(c, informer, keys, differ[T])
+func WatchSpecs[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
+	return watch(l, informer, keys, differ[T])
 }
 
 // differ tells whether two states of an object differ in more than the status.
@@ -74,14 +94,14 @@ func differ[T metav1.Object](before, after T) bool {
 		!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
 }
 
-func watch[T metav1.Object](c *Controller, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) error {
+func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) error {
 	mark := func(obj any) {
 		if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 			obj = gone.Obj
 		}
 		if object, ok := obj.(T); ok {
 			for _, key := range keys(object) {
-				c.queue.Add(key)
+				l.Mark(key)
 			}
 		}
 	}
@@ -98,46 +118,46 @@ func watch[T metav1.Object](c *Controller, informer cache.SharedIndexInformer, k
 	if err != nil {
 		return err
 	}
-	c.synced = append(c.synced, registration.HasSynced)
+	l.synced = append(l.synced, registration.HasSynced)
 	return nil
 }
 
 // Run syncs keys, once the caches have been filled, until the context ends. It returns when all workers have.
-func (c *Controller) Run(ctx context.Context) {
-	logger := klog.FromContext(ctx).WithName(c.name)
+func (l *Loop) Run(ctx context.Context) {
+	logger := klog.FromContext(ctx).WithName(l.name)
 	ctx = klog.NewContext(ctx, logger)
-	if !cache.WaitForCacheSync(ctx.Done(), c.synced...) {
-		c.queue.ShutDown()
+	if !cache.WaitForCacheSync(ctx.Done(), l.synced...) {
+		l.queue.ShutDown()
 		return
 	}
 	var running sync.WaitGroup
-	for range workers {
+	for range l.workers {
 		running.Go(func() {
-			for c.next(ctx) {
+			for l.next(ctx) {
 			}
 		})
 	}
 	<-ctx.Done()
-	c.queue.ShutDown()
+	l.queue.ShutDown()
 	running.Wait()
 }
 
 // next syncs one key; false once the queue has been shut down.
-func (c *Controller) next(ctx context.Context) bool {
-	key, shutdown := c.queue.Get()
+func (l *Loop) next(ctx context.Context) bool {
+	key, shutdown := l.queue.Get()
 	if shutdown {
 		return false
 	}
-	defer c.queue.Done(key)
+	defer l.queue.Done(key)
 	defer utilruntime.HandleCrashWithContext(ctx)
 	logger := klog.FromContext(ctx).WithValues("object", key)
-	again, err := c.sync(klog.NewContext(ctx, logger), key)
-	c.afterwards(ctx, logger, key, again, err)
+	again, err := l.sync(klog.NewContext(ctx, logger), key)
+	l.afterwards(ctx, logger, key, again, err)
 	return true
 }
 
 // afterwards decides when a key is synced again. Errors are classified here, and logged here alone.
-func (c *Controller) afterwards(ctx context.Context, logger klog.Logger, key cache.ObjectName, again time.Duration, err error) {
+func (l *Loop) afterwards(ctx context.Context, logger klog.Logger, key cache.ObjectName, again time.Duration, err error) {
 	problems, rest := apply.Problems(err)
 	transient := utilerrors.FilterOut(rest, apierrors.IsConflict, isCancelled)
 	switch {
@@ -145,20 +165,20 @@ func (c *Controller) afterwards(ctx context.Context, logger klog.Logger, key cac
 		return
 	case transient != nil:
 		logger.Error(transient, "Sync failed, will try again")
-		c.queue.AddRateLimited(key)
+		l.queue.AddRateLimited(key)
 	case rest != nil:
 		// Somebody else was faster. The change will be seen soon.
 		logger.V(4).Info("Sync hit a conflict, will try again", "err", rest)
-		c.queue.AddRateLimited(key)
+		l.queue.AddRateLimited(key)
 	default:
-		c.queue.Forget(key)
+		l.queue.Forget(key)
 	}
 	if len(problems) > 0 {
 		logger.V(2).Info("Children were refused", "problems", problems)
-		c.queue.AddAfter(key, refusedRetry)
+		l.queue.AddAfter(key, refusedRetry)
 	}
 	if again > 0 {
-		c.queue.AddAfter(key, again)
+		l.queue.AddAfter(key, again)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,11 +27,11 @@ func syncs(t *testing.T, span time.Duration, result func(call int) (time.Duratio
 		logger := funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{})
 		ctx, stop := context.WithTimeout(klog.NewContext(t.Context(), logger), span)
 		defer stop()
-		c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) {
+		c := Children("test", func(context.Context, cache.ObjectName) (time.Duration, error) {
 			times = append(times, time.Since(start).Round(time.Millisecond))
 			return result(len(times))
 		})
-		c.queue.Add(key)
+		c.Mark(key)
 		c.Run(ctx)
 	})
 	return times, logged
@@ -45,6 +46,26 @@ func TestSyncAgain(t *testing.T) {
 	})
 	if len(times) != 2 || times[1] != 300*time.Millisecond || len(logged) > 0 {
 		t.Errorf("synced at %v, logged %v", times, logged)
+	}
+}
+
+func TestStatusesWaitForMoreChanges(t *testing.T) {
+	var times []time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		l := Statuses("test", func(context.Context, cache.ObjectName) (time.Duration, error) {
+			times = append(times, time.Since(start))
+			return 0, nil
+		})
+		for _, after := range []time.Duration{0, 40, 99, 150} {
+			time.AfterFunc(after*time.Millisecond, func() { l.Mark(key) })
+		}
+		l.Run(ctx)
+	})
+	if want := []time.Duration{statusDelay, 250 * time.Millisecond}; !slices.Equal(times, want) {
+		t.Errorf("changes after 0, 40, 99 and 150 ms are described after %v, want %v", times, want)
 	}
 }
 
@@ -77,9 +98,9 @@ func TestAPanicEndsTheProgramLoudly(t *testing.T) {
 			t.Error("a panic in a sync is swallowed")
 		}
 	}()
-	c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) { panic("oh") })
+	c := Children("test", func(context.Context, cache.ObjectName) (time.Duration, error) { panic("oh") })
 	defer c.queue.ShutDown()
-	c.queue.Add(key)
+	c.Mark(key)
 	c.next(t.Context())
 }
 
@@ -87,10 +108,10 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, stop := context.WithCancel(t.Context())
 	synced := make(chan struct{})
-	c := New("test", func(context.Context, cache.ObjectName) (time.Duration, error) { close(synced); return time.Hour, nil })
+	c := Children("test", func(context.Context, cache.ObjectName) (time.Duration, error) { close(synced); return time.Hour, nil })
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.Run(ctx) }()
-	c.queue.Add(key)
+	c.Mark(key)
 	<-synced
 	stop()
 	<-ended
