@@ -24,7 +24,7 @@ build: ## build bin/grove-operator
 
 .PHONY: test
 test: control-plane ## run all tests: unit, admission, controllers and end to end, on local control planes
-	go test $(RACE) -timeout 30m ./...
+	go test $(RACE) -count=1 -timeout 30m ./... # the program under test is built by the tests, which their cache can't know
 
 .PHONY: unit
 unit: ## run the tests that need no control plane

@@ -86,7 +86,7 @@ func (s Set) names() map[string]bool {
 
 // podSelectors is how many requests share the work of deleting many pods: the API server deletes what one request matches
 // one by one.
-const podSelectors = 16
+const podSelectors = 32
 
 // PodSelectors match the pods of all replicas that some PodCliques are of, each those of a part of the replicas.
 func PodSelectors(podCliques []*v1alpha1.PodClique) []labels.Selector {

@@ -114,7 +114,7 @@ func phase(base []countedGroup, before v1alpha1.PodGangPhase) v1alpha1.PodGangPh
 
 // succeeded tells whether every pod of the base unit has run to its end.
 func succeeded(base []countedGroup) bool {
-	return len(base) > 0 && !slices.ContainsFunc(base, func(g countedGroup) bool { return g.counts.succeeded < g.desired })
+	return len(base) > 0 && !slices.ContainsFunc(base, func(g countedGroup) bool { return g.desired == 0 || g.counts.succeeded < g.desired })
 }
 
 // PodCliquesOf are the names of the PodCliques that a gang's pod groups are of.

@@ -246,6 +246,17 @@ func TestOffIsNoBreach(t *testing.T) {
 	}
 }
 
+// Between a clique's scaling to 0 and the gang's new spec, the gang has a slice that wants no pods. That isn't success.
+func TestAnEmptySliceHasNotSucceeded(t *testing.T) {
+	w := newWorld(workers(), ready)
+	w.settle()
+	w.PodCliques["train-alone-0"].Spec.Replicas = ptr.To[int32](0)
+	w.settle()
+	if phase := w.PodGangs["train-0"].Status.Phase; phase == v1alpha1.PodGangSucceeded {
+		t.Errorf("the gang is %s", phase)
+	}
+}
+
 func TestStatusesSettle(t *testing.T) {
 	w := newWorld(workers(), ready)
 	w.settle()

@@ -2,6 +2,7 @@ package podcliqueset
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -10,6 +11,7 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
@@ -18,6 +20,7 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/plan"
 )
 
@@ -25,6 +28,7 @@ import (
 type writer struct {
 	cluster         *cluster.Cluster
 	podCliqueLister grovelisters.PodCliqueLister
+	serviceLister   corelisters.ServiceLister
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
@@ -42,6 +46,7 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 	return &writer{
 		cluster:         cluster,
 		podCliqueLister: groveCaches.PodCliques().Lister(),
+		serviceLister:   core.Services().Lister(),
 		serviceAccounts: apply.NewKind(apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
 			Name: "ServiceAccount", Manager: plan.SetManager, Fresh: tracker,
 			Cache:   core.ServiceAccounts().Informer().GetIndexer(),
@@ -84,6 +89,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 		}),
 		podGangs: apply.NewKind(apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]{
 			Name: "PodGang", Manager: plan.SetManager, Fresh: tracker,
+			// PodGangs describe pods, which come first.
+			AtATime: 4,
 			Cache:   groveCaches.PodGangs().Informer().GetIndexer(),
 			Extract: grovev1alpha1.ExtractPodGang,
 			Client: func(namespace string) apply.Client[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration] {
@@ -155,15 +162,25 @@ func (w *writer) tearDown(ctx context.Context, observed plan.Set) error {
 	return w.deleteAll(ctx, cache.MetaObjectToName(observed.Object))
 }
 
-// deleteAll deletes the children of a set by their labels, in a handful of requests: first the pods, which hold what others
-// wait for.
+// deleteAll deletes the children of a set by their labels, in a few dozen requests however many there are: the pods, which hold
+// what others wait for, ahead of what describes them, and before them the Service, whose endpoints would follow every pod.
 func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName) error {
-	podCliques, err := w.podCliqueLister.PodCliques(set.Namespace).List(labels.SelectorFromSet(labels.Set{v1alpha1.LabelPodCliqueSet: set.Name}))
+	ofSet := labels.SelectorFromSet(labels.Set{v1alpha1.LabelPodCliqueSet: set.Name})
+	podCliques, err := w.podCliqueLister.PodCliques(set.Namespace).List(ofSet)
 	if err != nil {
 		return err
 	}
+	services, err := w.serviceLister.Services(set.Namespace).List(ofSet)
+	if err != nil {
+		return err
+	}
+	services = slices.DeleteFunc(services, func(service *corev1.Service) bool {
+		return !slices.Contains(index.ControllerKey(kind, service), set)
+	})
+	owner := apply.Owner{Object: &metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name}, Kind: kind, Set: set.Name}
 	grove := w.cluster.Grove.GroveV1alpha1()
 	return utilerrors.NewAggregate([]error{
+		w.services.Delete(ctx, owner, services),
 		apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(set.Namespace), set.Name, plan.PodSelectors(podCliques)),
 		apply.DeleteCollections(ctx, grove.PodCliques(set.Namespace), set.Name, everything),
 		apply.DeleteCollections(ctx, grove.PodGangs(set.Namespace), set.Name, everything),

@@ -200,7 +200,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return nil
 }
 
-// failedLogs returns the last lines of each log, for the message of a failed start.
+// failedLogs returns the last lines of each log, for the message of a failure.
 func (c *Cluster) failedLogs() string {
 	logs, err := filepath.Glob(filepath.Join(c.Logs, "*.log"))
 	if err != nil {

@@ -78,7 +78,7 @@ func (c *Cluster) AddNodes(ctx context.Context, nodes ...*corev1.Node) error {
 	}
 	for _, node := range nodes {
 		if err := waitForNode(ctx, client, node.Name); err != nil {
-			return fmt.Errorf("wait for node %s: %w", node.Name, err)
+			return fmt.Errorf("wait for node %s: %w%s", node.Name, err, c.failedLogs())
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ type Options struct {
 	WithoutGangs bool
 	// Audit writes an audit log of level Metadata, to be found at Cluster.AuditLog.
 	Audit bool
+	// StockClientLimits leaves kube-controller-manager and kube-scheduler their default client rate limits.
+	StockClientLimits bool
 	// Progress receives a line for each step that takes long. Default: nothing is printed.
 	Progress io.Writer
 }
@@ -108,7 +110,10 @@ func components(opts Options) []string {
 
 func componentPatches(opts Options) []map[string]any {
 	// On a busy machine the two lose their lease, and end.
-	alone := map[string]string{"leader-elect": "false", "kube-api-qps": unthrottled, "kube-api-burst": unthrottled}
+	alone := map[string]string{"leader-elect": "false"}
+	if !opts.StockClientLimits {
+		alone["kube-api-qps"], alone["kube-api-burst"] = unthrottled, unthrottled
+	}
 	apiServer := map[string]string{}
 	if opts.Audit {
 		apiServer["audit-log-maxsize"] = "10240" // MiB; by default the log is rotated at 100 MiB

@@ -434,7 +434,9 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: atomic
+          elementRelationship: associative
+          keys:
+          - name
     - name: priorityClassName
       type:
         scalar: string
@@ -443,7 +445,9 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
-          elementRelationship: atomic
+          elementRelationship: associative
+          keys:
+          - name
 - name: io.grove.grove.apis.grove.v1alpha1.PodGangStatus
   map:
     fields:
@@ -529,7 +533,9 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: atomic
+          elementRelationship: associative
+          keys:
+          - name
 - name: io.grove.grove.apis.grove.v1alpha1.SchedulingPolicyConfig
   map:
     fields:

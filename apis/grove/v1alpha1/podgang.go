@@ -42,12 +42,14 @@ type PodGangSpec struct {
 	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
 	// the group's minAvailable.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	PodGroups []PodGroup `json:"podGroups,omitempty"`
 	// scaledGroups are the group replicas at and above their group's minAvailable. Each is a unit of its own, placed after
 	// the base unit.
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	ScaledGroups []ScaledGroup `json:"scaledGroups,omitempty"`
 	// priorityClassName is the priority class of the pods.
 	// +optional
@@ -82,7 +84,8 @@ type ScaledGroup struct {
 	Name string `json:"name"`
 	// podGroups are the slices of the unit: each member clique.
 	// +required
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=name
 	PodGroups []PodGroup `json:"podGroups"`
 }
 

@@ -20,7 +20,7 @@ type CollectionClient interface {
 // a time. Garbage collection would delete them too, one by one and slowly.
 func DeleteCollections(ctx context.Context, client CollectionClient, set string, selectors []labels.Selector) error {
 	ofSet, _ := labels.Set{v1alpha1.LabelPodCliqueSet: set, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.AsSelector().Requirements()
-	return inParallel(ctx, selectors, func(selector labels.Selector) error {
+	return inParallel(ctx, len(selectors), selectors, func(selector labels.Selector) error {
 		selector = selector.Add(ofSet...)
 		err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String()})
 		if err != nil && !apierrors.IsNotFound(err) {

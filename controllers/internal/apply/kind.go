@@ -3,6 +3,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,7 +24,7 @@ import (
 // carries it creates an object, and is refused with a conflict where the object exists.
 const absent = "1"
 
-// anyVersion is the resourceVersion of a configuration that is meant for whichever version of an object there is.
+// anyVersion stands for whichever version of an object there is.
 const anyVersion = ""
 
 // remembered is how many children each Kind remembers to be as they should.
@@ -71,15 +72,20 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Immutable is set for a kind most of which can't be changed: it returns a configuration with what has to stay from
 	// what is owned, and the rest from what is wanted.
 	Immutable func(owned, wanted C) C
+	// AtATime is how many children of one owner are written at a time. Default 16.
+	AtATime int
 	// Fresh is told of every write.
 	Fresh *fresh.Tracker
 
 	equal *lru.Cache // by object name: the state last found equal to what is wanted
 }
 
+const defaultAtATime = 16
+
 // NewKind completes a Kind.
 func NewKind[T metav1.Object, C Configuration[C]](k Kind[T, C]) *Kind[T, C] {
 	k.equal = lru.New(remembered)
+	k.AtATime = cmp.Or(k.AtATime, defaultAtATime)
 	return &k
 }
 
@@ -92,13 +98,13 @@ type equalState struct {
 
 // All applies configurations, several at a time, begun in their order. The error is the aggregate of all that failed.
 func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
-	return inParallel(ctx, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
+	return inParallel(ctx, k.AtATime, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
 }
 
 // AllRead is All for configurations that repeat what was read from the children. Each is applied to the very version that
 // was read, by name, and the error is a conflict where there is a newer one.
 func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read map[string]T) error {
-	return inParallel(ctx, wanted, func(config C) error {
+	return inParallel(ctx, k.AtATime, wanted, func(config C) error {
 		name := cache.NewObjectName(*config.GetNamespace(), *config.GetName())
 		if live, ok := read[name.Name]; ok {
 			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
@@ -141,6 +147,9 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 	if err != nil {
 		return err
 	}
+	if wanted, err = withoutVersion(wanted); err != nil {
+		return err
+	}
 	return k.update(ctx, owner, name, live, wanted, anyVersion)
 }
 
@@ -152,7 +161,6 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 	if mine, err := k.claim(owner, live); !mine {
 		return err
 	}
-	wanted = wanted.WithResourceVersion(anyVersion)
 	state, err := k.stateOf(live, wanted)
 	if err != nil {
 		return err
@@ -165,13 +173,17 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 		return fmt.Errorf("reading what %s owns of %s %s: %w", k.Manager, k.Name, name, err)
 	}
 	if k.Immutable != nil {
-		wanted = k.Immutable(owned, wanted).WithResourceVersion(anyVersion)
+		wanted = k.Immutable(owned, wanted)
 	}
-	if equality.Semantic.DeepEqual(owned.WithResourceVersion(anyVersion), wanted) {
+	if equality.Semantic.DeepEqual(owned, wanted) {
 		k.equal.Add(name, state)
 		return nil
 	}
-	return k.send(ctx, owner, name, wanted.WithUID(live.GetUID()).WithResourceVersion(version))
+	wanted = wanted.WithUID(live.GetUID())
+	if version != anyVersion {
+		wanted = wanted.WithResourceVersion(version)
+	}
+	return k.send(ctx, owner, name, wanted)
 }
 
 // stateOf identifies what a configuration says, and everything of an object that comparing the two would look at: that
@@ -238,7 +250,7 @@ func (k *Kind[T, C]) conflict(name, whose string) error {
 
 // Delete deletes children, several at a time, each by its UID. One that is being deleted already isn't deleted again.
 func (k *Kind[T, C]) Delete(ctx context.Context, owner Owner, children []T) error {
-	return inParallel(ctx, children, func(child T) error {
+	return inParallel(ctx, k.AtATime, children, func(child T) error {
 		if child.GetDeletionTimestamp() != nil {
 			return nil
 		}

@@ -10,15 +10,12 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// writers is how many children of one owner are written at a time.
-const writers = 16
-
-// inParallel calls do for each item, several at a time, and aggregates the errors. Items that a cancelled context leaves out
-// are an error too.
-func inParallel[T any](ctx context.Context, items []T, do func(T) error) error {
+// inParallel calls do for each item, a number of them at a time, and aggregates the errors. Items that a cancelled context leaves
+// out are an error too.
+func inParallel[T any](ctx context.Context, atATime int, items []T, do func(T) error) error {
 	errs := make([]error, len(items))
 	begun := make([]bool, len(items))
-	workqueue.ParallelizeUntil(ctx, writers, len(items), func(i int) {
+	workqueue.ParallelizeUntil(ctx, atATime, len(items), func(i int) {
 		begun[i] = true
 		errs[i] = do(items[i])
 	})
@@ -28,6 +25,31 @@ func inParallel[T any](ctx context.Context, items []T, do func(T) error) error {
 		}
 	}
 	return utilerrors.NewAggregate(errs)
+}
+
+// withoutVersion copies a configuration and leaves out the resourceVersion, which can be set to another value but not unset. An
+// empty one isn't the same: the API server refuses it for custom resources.
+func withoutVersion[C any](config C) (C, error) {
+	var without C
+	data, err := json.Marshal(config)
+	if err != nil {
+		return without, fmt.Errorf("encoding %T: %w", config, err)
+	}
+	var object, metadata map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return without, fmt.Errorf("decoding %T: %w", config, err)
+	}
+	if err := json.Unmarshal(object["metadata"], &metadata); err != nil {
+		return without, fmt.Errorf("decoding the metadata of %T: %w", config, err)
+	}
+	delete(metadata, "resourceVersion")
+	if object["metadata"], err = json.Marshal(metadata); err != nil {
+		return without, fmt.Errorf("encoding the metadata of %T: %w", config, err)
+	}
+	if data, err = json.Marshal(object); err != nil {
+		return without, fmt.Errorf("encoding %T: %w", config, err)
+	}
+	return without, json.Unmarshal(data, &without)
 }
 
 var seed = maphash.MakeSeed()

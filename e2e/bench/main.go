@@ -1,0 +1,144 @@
+// Command bench measures Grove beside a plain Deployment, on a Kubernetes control plane with fake nodes on this machine. Times
+// hold for the machine; ratios and numbers of requests can be compared.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+
+	"grove.io/grove/apis/client/clientset/versioned"
+	"grove.io/grove/e2e/cluster"
+)
+
+const (
+	// runTimeout bounds a run; one needs four minutes.
+	runTimeout = 20 * time.Minute
+	// stopTimeout bounds the clean-up.
+	stopTimeout = time.Minute
+	// namespace has everything that is measured.
+	namespace = metav1.NamespaceDefault
+)
+
+func main() {
+	b := &bench{}
+	flag.StringVar(&b.operatorPath, "operator", "bin/grove-operator", "the operator's binary")
+	flag.BoolVar(&b.stockLimits, "stock-limits", false, "leave kube-controller-manager and kube-scheduler their default client rate limits, and measure the large workloads only")
+	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
+	flag.Parse()
+	klog.SetLogger(logr.Discard()) // watches that are opened anew are nobody's concern
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, runTimeout)
+	defer cancel()
+	if err := errors.Join(b.run(ctx), b.stop()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is a cluster with an operator, and what is measured on it.
+type bench struct {
+	operatorPath string
+	stockLimits  bool
+	auditCopy    string
+
+	cluster  *cluster.Cluster
+	operator *cluster.Operator
+	core     kubernetes.Interface
+	grove    versioned.Interface
+	seen     *seen
+	report   report
+}
+
+func (b *bench) run(ctx context.Context) error {
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	measure := b.measureAll
+	if b.stockLimits {
+		measure = b.measureLarge
+	}
+	if err := measure(ctx); err != nil {
+		return err
+	}
+	if err := b.measureTotals(); err != nil {
+		return err
+	}
+	fmt.Println()
+	b.report.print(os.Stdout, b.stockLimits)
+	return nil
+}
+
+// start brings up the cluster, nodes for twice the pods that exist at a time, and the operator.
+func (b *bench) start(ctx context.Context) error {
+	fleet := cluster.DefaultFleet()
+	fleet.NodesPerRack = 5
+	var err error
+	b.cluster, err = cluster.Start(ctx, cluster.Options{Audit: true, StockClientLimits: b.stockLimits, Progress: os.Stdout})
+	if err != nil {
+		return err
+	}
+	if err := b.cluster.AddNodes(ctx, fleet.Nodes()...); err != nil {
+		return err
+	}
+	if err := b.cluster.InstallCRDs(ctx); err != nil {
+		return err
+	}
+	if b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath); err != nil {
+		return err
+	}
+	config := b.cluster.RESTConfig()
+	if b.core, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	if b.grove, err = versioned.NewForConfig(config); err != nil {
+		return err
+	}
+	b.seen, err = watchAll(ctx, config)
+	return err
+}
+
+// stop ends whatever has been started.
+func (b *bench) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var errs []error
+	if b.operator != nil {
+		errs = append(errs, b.operator.Stop(ctx))
+	}
+	if b.cluster != nil {
+		errs = append(errs, b.keepAuditLog(), b.cluster.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// keepAuditLog copies the audit log to where the user wants it: it ends with the cluster.
+func (b *bench) keepAuditLog() error {
+	if b.auditCopy == "" {
+		return nil
+	}
+	from, err := os.Open(b.cluster.AuditLog)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(b.auditCopy)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+const (
+	mostRatio          = 2.0
+	mostRequestsPerPod = 4.0
+	mostSmall          = time.Second
+)
+
+// row is one figure beside its target. Grove and deployment are absolute.
+type row struct{ what, deployment, grove, figure, target, verdict string }
+
+// distribution says where requests went.
+type distribution struct {
+	what string
+	requests
+	pods int
+}
+
+// report collects figures.
+type report struct {
+	rows          []row
+	distributions []distribution
+}
+
+func (r *report) add(what, deployment, grove, figure, target string, met bool) {
+	verdict := "ok"
+	if !met {
+		verdict = "MISSED"
+	}
+	r.rows = append(r.rows, row{what, deployment, grove, figure, target, verdict})
+}
+
+// tell adds a figure that has no target.
+func (r *report) tell(what, deployment, grove, figure, beside string) {
+	r.rows = append(r.rows, row{what, deployment, grove, figure, beside, ""})
+}
+
+func (r *report) small(ready, available time.Duration) {
+	what := fmt.Sprintf("%d-pod set, median of %d: ", smallPods, smallRuns)
+	target := fmt.Sprintf("≤ %s (there 5.4 s)", seconds(mostSmall))
+	r.add(what+"pods ready", "", seconds(ready), "", target, ready <= mostSmall)
+	r.tell(what+"phase Available", "", seconds(available), "", "")
+}
+
+func (r *report) large(plain, grove life) {
+	what := fmt.Sprintf("%d pods ", largePods)
+	r.ratio(what+"exist", plain.exist, grove.exist, "10")
+	r.ratio(what+"ready", plain.ready, grove.ready, "8")
+	r.ratio(what+"gone", plain.podsGone, grove.podsGone, "2.4")
+	r.tell("… and all between gone", seconds(plain.allGone), seconds(grove.allGone), ratio(plain.allGone, grove.allGone), "")
+	r.tell(what+"in phase Available", "", seconds(grove.available), "", "")
+	perPod := float64(grove.creating.total()) / largePods
+	r.add("requests per pod, created", "", fmt.Sprint(grove.creating.total()), fmt.Sprintf("%.2f", perPod),
+		fmt.Sprintf("≤ %.0f (there 11.8)", mostRequestsPerPod), perPod <= mostRequestsPerPod)
+	r.tell("requests per pod, deleted", "", fmt.Sprint(grove.deleting.total()), fmt.Sprintf("%.2f", float64(grove.deleting.total())/largePods), "")
+	r.tell("operator's CPU while created", "", seconds(grove.cpu), "", "(there 14 s)")
+	r.distribute(fmt.Sprintf("creating the set of %d pods", largePods), grove.creating)
+	r.distribute("deleting it", grove.deleting)
+}
+
+func (r *report) unchanged(touched, atRest requests) {
+	r.add("requests for an annotation", "", fmt.Sprint(touched.total()), "", "a status at most (there 500)", touched.atMostOneStatus())
+	r.add(fmt.Sprintf("requests in %.0f s at rest", resting.Seconds()), "", fmt.Sprint(atRest.total()), "", "leases and watches only", atRest.total() == 0)
+	r.distribute("touching an annotation", touched)
+	r.distribute("at rest", atRest)
+}
+
+func (r *report) many(l life) {
+	what := fmt.Sprintf("%d sets of %d pods: ", manySets, smallPods)
+	r.tell(what+"pods ready", "", seconds(l.ready), "", "")
+	r.tell(what+"all Available", "", seconds(l.available), "", "")
+	r.tell(what+"requests per pod", "", fmt.Sprint(l.creating.total()), fmt.Sprintf("%.2f", float64(l.creating.total())/manySets/smallPods), "")
+	r.distribute(fmt.Sprintf("creating %d sets of %d pods", manySets, smallPods), l.creating)
+}
+
+func (r *report) totals(cpu time.Duration, memory int64) {
+	r.tell("operator's CPU in all of this run", "", seconds(cpu), "", "")
+	r.tell("operator's peak RSS", "", fmt.Sprintf("%d MiB", memory>>20), "", "(there 156 MiB)")
+}
+
+func (r *report) ratio(what string, plain, grove time.Duration, there string) {
+	target := fmt.Sprintf("≤ %.0f (there %s)", mostRatio, there)
+	r.add(what, seconds(plain), seconds(grove), ratio(plain, grove), target, grove.Seconds() <= mostRatio*plain.Seconds())
+}
+
+func (r *report) distribute(what string, counts requests) {
+	r.distributions = append(r.distributions, distribution{what: what, requests: counts, pods: largePods})
+}
+
+func ratio(plain, grove time.Duration) string {
+	return fmt.Sprintf("%.2f", grove.Seconds()/plain.Seconds())
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+func (r *report) print(out io.Writer, stockLimits bool) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\tDeployment\tGrove\tratio\ttarget\t")
+	for _, row := range r.rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.what, row.deployment, row.grove, row.figure, row.target, row.verdict)
+	}
+	table.Flush()
+	limits := "raised to 10000 requests per second, so that nothing throttles the Deployment"
+	if stockLimits {
+		limits = "left at their defaults, 20 and 50 requests per second"
+	}
+	fmt.Fprintf(out, `
+Times hold for this machine and its load only. "There" is ai-dynamo/grove, measured elsewhere.
+The client rate limits of kube-controller-manager and kube-scheduler are %s.
+
+The operator's requests, watches and leases aside:
+`, limits)
+	table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, d := range r.distributions {
+		fmt.Fprintf(table, "%s:\t%d\t\n", d.what, d.total())
+		for _, what := range d.mostFirst() {
+			fmt.Fprintf(table, "  %s\t%d\t%.3f per pod\n", what, d.requests[what], float64(d.requests[what])/float64(d.pods))
+		}
+	}
+	table.Flush()
+}

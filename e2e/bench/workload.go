@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// clients is how many sets are created or deleted at a time.
+const clients = 16
+
+// background deletes as kubectl does.
+var background = metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)}
+
+// workload is one or more objects that become pods.
+type workload struct {
+	// name is for people.
+	name string
+	// pods and sets are how many pods, and how many available PodCliqueSets, there are in the end.
+	pods, sets     int
+	create, delete func(ctx context.Context) error
+}
+
+// deployment is a plain Deployment.
+func (b *bench) deployment(name string, pods int) workload {
+	client := b.core.AppsV1().Deployments(namespace)
+	labels := map[string]string{"app": name}
+	object := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(pods)),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec()},
+		},
+	}
+	return workload{
+		name: fmt.Sprintf("Deployment of %d pods", pods),
+		pods: pods,
+		create: func(ctx context.Context) error {
+			_, err := client.Create(ctx, object, metav1.CreateOptions{})
+			return err
+		},
+		delete: func(ctx context.Context) error { return client.Delete(ctx, name, background) },
+	}
+}
+
+// podCliqueSets are equal sets, created and deleted several at a time.
+func (b *bench) podCliqueSets(name string, sets, podsOfEach int, spec v1alpha1.PodCliqueSetSpec) workload {
+	client := b.grove.GroveV1alpha1().PodCliqueSets(namespace)
+	each := func(ctx context.Context, do func(name string) error) error {
+		errs := make([]error, sets)
+		workqueue.ParallelizeUntil(ctx, clients, sets, func(i int) { errs[i] = do(fmt.Sprintf("%s-%d", name, i)) })
+		return errors.Join(errs...)
+	}
+	return workload{
+		name: fmt.Sprintf("PodCliqueSets (%d) of %d pods", sets, podsOfEach),
+		pods: sets * podsOfEach,
+		sets: sets,
+		create: func(ctx context.Context) error {
+			return each(ctx, func(name string) error {
+				object := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
+				_, err := client.Create(ctx, object, metav1.CreateOptions{})
+				return err
+			})
+		},
+		delete: func(ctx context.Context) error {
+			return each(ctx, func(name string) error { return client.Delete(ctx, name, background) })
+		},
+	}
+}
+
+// pairs is a set of many replicas of one clique of 2 pods.
+func pairs(replicas int32) v1alpha1.PodCliqueSetSpec {
+	return v1alpha1.PodCliqueSetSpec{
+		Replicas: replicas,
+		Template: v1alpha1.PodCliqueSetTemplateSpec{Cliques: []v1alpha1.PodCliqueTemplateSpec{clique("pair", podsOfPair)}},
+	}
+}
+
+// tenPods is a set of one replica: a clique of 2 pods, and a scaling group of 2 replicas of 4 pods in 2 cliques.
+func tenPods() v1alpha1.PodCliqueSetSpec {
+	return v1alpha1.PodCliqueSetSpec{
+		Replicas: 1,
+		Template: v1alpha1.PodCliqueSetTemplateSpec{
+			Cliques: []v1alpha1.PodCliqueTemplateSpec{clique("router", 2), clique("leader", 1), clique("worker", 3)},
+			PodCliqueScalingGroups: []v1alpha1.PodCliqueScalingGroupConfig{{
+				Name: "serving",
+				PodCliqueScalingGroupSpec: v1alpha1.PodCliqueScalingGroupSpec{
+					CliqueNames: []string{"leader", "worker"},
+					Replicas:    ptr.To(int32(2)),
+				},
+			}},
+		},
+	}
+}
+
+func clique(name string, replicas int32) v1alpha1.PodCliqueTemplateSpec {
+	return v1alpha1.PodCliqueTemplateSpec{
+		Name: name,
+		Spec: v1alpha1.PodCliqueSpec{Replicas: &replicas, PodSpec: podSpec()},
+	}
+}
+
+// podSpec is the same for all workloads.
+func podSpec() corev1.PodSpec {
+	return corev1.PodSpec{Containers: []corev1.Container{{
+		Name:  "main",
+		Image: "registry.k8s.io/pause:3.10",
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("10m"),
+			corev1.ResourceMemory: resource.MustParse("16Mi"),
+		}},
+	}}}
+}

@@ -1,0 +1,125 @@
+package cases
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	frameworktypes "sigs.k8s.io/e2e-framework/pkg/types"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// Deletion checks each way of deleting a set, and what comes back when a part of one is deleted.
+func Deletion() frameworktypes.Feature {
+	return features.New("deletion").
+		Assess("takes everything along", step(func(s *scope) {
+			s.createTeam()
+			s.mustKubectl("delete", "podcliqueset", "job", "--wait=false")
+			s.waitForChildren("job", noChildren())
+			s.waitUntilGone("job")
+		})).
+		Assess("in the foreground ends when everything is gone", step(func(s *scope) {
+			s.createTeam()
+			s.delete(podCliqueSets, "job", metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationForeground)})
+			s.waitUntilGone("job")
+			left, err := s.childrenOf("job", slices.Collect(maps.Keys(noChildren())))
+			if err != nil {
+				s.Fatal(err)
+			}
+			if diff := cmp.Diff(noChildren(), left); diff != "" {
+				s.Errorf("the set went before its children (-want +got):\n%s", diff)
+			}
+		})).
+		Assess("can leave everything running, for a successor to adopt", step(func(s *scope) {
+			before := s.createTeam()
+			s.mustKubectl("delete", "podcliqueset", "job", "--cascade=orphan")
+			s.waitUntilGone("job")
+			s.mustKeep(before, s.waitForPods("job", teamPods()))
+			s.waitForChildren("job", teamChildren())
+
+			set := s.create(newTeam())
+			s.waitUntilAvailable("job")
+			s.mustKeep(before, s.waitForPods("job", teamPods()))
+			s.waitForAdoption(set)
+		})).
+		Assess("of a PodClique is undone", step(func(s *scope) {
+			before := s.podUIDs("job")
+			was := s.get(podCliques, "job-worker-0")
+			s.mustKubectl("delete", "podclique", "job-worker-0", "--wait=false")
+			s.waitForReplacement(podCliques, "job-worker-0", was.GetUID())
+			s.eventually("new pods", func() (string, error) {
+				for name, uid := range s.podUIDs("job") {
+					if name != "job-proxy-0-0" && uid == before[name] {
+						return name + " is still the one before", nil
+					}
+				}
+				return "", nil
+			})
+			s.waitForPods("job", teamPods())
+			s.waitUntilAvailable("job")
+		})).
+		Feature()
+}
+
+func newTeam() *v1alpha1.PodCliqueSet {
+	set := newSet("job", 1, newClique("worker", 2, 1), newClique("proxy", 1, 1))
+	set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("team", 2, 1, "worker")}
+	return set
+}
+
+func teamPods() []string {
+	return append(podNames("job-worker-0-0", 2), append(podNames("job-worker-0-1", 2), "job-proxy-0-0")...)
+}
+
+func teamChildren() names {
+	return names{
+		podCliques:      {"job-worker-0", "job-proxy-0"},
+		podGangs:        {"job-0"},
+		scalingGroups:   {"job-team"},
+		services:        {"job-headless"},
+		serviceAccounts: {"job"},
+		roles:           {"job"},
+		roleBindings:    {"job"},
+	}
+}
+
+// createTeam creates a set with a scaling group, and returns the UIDs of its ready pods.
+func (s *scope) createTeam() map[string]types.UID {
+	s.Helper()
+	s.create(newTeam())
+	s.waitUntilAvailable("job")
+	return s.waitForPods("job", teamPods())
+}
+
+func (s *scope) waitUntilGone(set string) {
+	s.Helper()
+	s.eventually(fmt.Sprintf("PodCliqueSet %s is gone", set), func() (string, error) {
+		_, err := s.grove.GroveV1alpha1().PodCliqueSets(s.namespace).Get(s.ctx, set, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return "", nil
+		}
+		return "it is still there", err
+	})
+}
+
+// waitForAdoption waits until a set controls all of its children.
+func (s *scope) waitForAdoption(set *v1alpha1.PodCliqueSet) {
+	s.Helper()
+	s.eventually("adoption by "+set.Name, func() (string, error) {
+		for kind, names := range teamChildren() {
+			for _, name := range names {
+				if !metav1.IsControlledBy(s.get(kind, name), set) {
+					return kind.Resource + " " + name + " isn't controlled by it", nil
+				}
+			}
+		}
+		return "", nil
+	})
+}

@@ -1,0 +1,266 @@
+package cases
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	"sigs.k8s.io/e2e-framework/pkg/types"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/e2e/cluster"
+)
+
+// operatorAgent begins the operator's user agent.
+const operatorAgent = "grove-operator"
+
+// Quietness checks that an operator with nothing to change sends no requests. The cases of this file start operators, so that
+// only one of them can run on a cluster at a time.
+func Quietness(manifest string) types.Feature {
+	const restWindow = 8 * time.Second
+	var operator *cluster.Operator
+	return features.New("quietness").
+		Setup(step(func(s *scope) {
+			operator = s.startOperator()
+			s.mustKubectl("apply", "--server-side", "-f", manifest)
+			s.create(newTeam())
+			s.waitUntilAvailable(example)
+			s.waitUntilAvailable("job")
+			s.waitUntilQuiet()
+		})).
+		Assess("a new operator writes nothing", step(func(s *scope) {
+			s.stop(operator)
+			from := time.Now()
+			operator = s.startOperator()
+			s.bringUpAnother()
+			s.mustNotHaveWritten(from)
+		})).
+		Assess("an annotation of a set changes nothing", step(func(s *scope) {
+			from := time.Now()
+			s.patch(podCliqueSets, example, `{"metadata": {"annotations": {"example.com/note": "changed"}}}`)
+			s.bringUpAnother()
+			s.mustNotHaveWritten(from)
+		})).
+		Assess("an operator at rest watches", step(func(s *scope) {
+			s.waitUntilQuiet()
+			if got := s.requestsWithin(restWindow, s.isWorkHere); len(got) > 0 {
+				s.Errorf("the operator sent requests within %s at rest: %s", restWindow, got)
+			}
+		})).
+		Teardown(step(func(s *scope) { s.stop(operator) })).
+		Feature()
+}
+
+// InvalidChild checks that a pod that the API server refuses is reported in its words, and isn't tried over and over.
+func InvalidChild() types.Feature {
+	const window, most = 5 * time.Second, 3
+	var operator *cluster.Operator
+	return features.New("a child that the API server refuses").
+		Setup(step(func(s *scope) { operator = s.startOperator() })).
+		Assess("is reported, once", step(func(s *scope) {
+			broken := newClique("broken", 1, 1)
+			broken.Spec.PodSpec.Containers[0].Image = ""
+			s.create(newSet("web", 1, broken, newClique("sound", 1, 1)))
+			s.waitForProblem(podCliques, "web-broken-0", v1alpha1.ReasonInvalidChild, "spec.containers[0].image: Required value")
+			s.waitForEvent("web-broken-0", v1alpha1.ReasonInvalidChild, "spec.containers[0].image: Required value")
+			s.waitForPods("web", podNames("web-sound-0", 1))
+		})).
+		Assess("is not tried in a loop", step(func(s *scope) {
+			s.waitUntilQuiet()
+			if got := s.requestsWithin(window, s.isWorkHere); len(got) > most {
+				s.Errorf("%d requests within %s, at most %d expected: %s", len(got), window, most, got)
+			}
+		})).
+		Assess("comes up once it is right", step(func(s *scope) {
+			s.change("web", func(set *v1alpha1.PodCliqueSet) {
+				set.Spec.Template.Cliques[0].Spec.PodSpec.Containers[0].Image = image
+			})
+			s.waitForPods("web", podNames("web-broken-0", 1), podNames("web-sound-0", 1))
+			s.waitForSolution(podCliques, "web-broken-0")
+		})).
+		Teardown(step(func(s *scope) { s.stop(operator) })).
+		Feature()
+}
+
+// Namespaces checks that an operator for some namespaces leaves the others alone.
+func Namespaces() types.Feature {
+	return features.New("an operator for two namespaces").
+		Assess("works in both and nowhere else", step(func(s *scope) {
+			second, outside := s.inAnotherNamespace(), s.inAnotherNamespace()
+			outside.create(newSet("web", 1, newClique("front", 1, 1)))
+			from := time.Now()
+			operator := s.startOperator("--namespace", s.namespace, "--namespace", second.namespace)
+			for _, inside := range []*scope{s, second} {
+				inside.create(newSet("web", 1, newClique("front", 1, 1)))
+				inside.waitUntilAvailable("web")
+			}
+			elsewhere := func(r cluster.Request) bool {
+				return r.Resource != "" && r.Namespace != s.namespace && r.Namespace != second.namespace
+			}
+			if got := s.requests(from, time.Now(), elsewhere); len(got) > 0 {
+				s.Errorf("the operator sent requests about other namespaces: %s", got)
+			}
+			s.stop(operator)
+		})).
+		Feature()
+}
+
+// LeaderElection checks that of two operators one works, and that the other goes on when that one dies.
+func LeaderElection() types.Feature {
+	return features.New("two operators").
+		Assess("take turns", step(func(s *scope) {
+			flags := []string{"--leader-elect", "--leader-elect-namespace", s.namespace, "--leader-elect-lease-duration", "3s"}
+			first := s.startOperator(flags...)
+			s.create(newSet("one", 1, newClique("front", 1, 1)))
+			s.waitUntilAvailable("one")
+			leader := s.leader()
+
+			second := s.startOperator(flags...)
+			s.create(newSet("two", 1, newClique("front", 1, 1)))
+			s.waitUntilAvailable("two")
+			if got := s.leader(); got != leader {
+				s.Errorf("the second operator took the lease: %s, was %s", got, leader)
+			}
+
+			if err := first.Kill(); err != nil {
+				s.Fatal(err)
+			}
+			s.create(newSet("three", 1, newClique("front", 1, 1)))
+			s.waitUntilAvailable("three")
+			if got := s.leader(); got == leader {
+				s.Errorf("the lease is still the dead leader's: %s", got)
+			}
+			s.stop(second)
+			if got := s.leader(); got != "" {
+				s.Errorf("the lease wasn't released, but is held by %s", got)
+			}
+		})).
+		Feature()
+}
+
+func (s *scope) startOperator(flags ...string) *cluster.Operator {
+	s.Helper()
+	operator, err := s.StartOperator(s.ctx, flags...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return operator
+}
+
+func (s *scope) stop(operator *cluster.Operator) {
+	s.Helper()
+	if err := operator.Stop(s.ctx); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scope) leader() string {
+	s.Helper()
+	lease, err := s.core.CoordinationV1().Leases(s.namespace).Get(s.ctx, "grove-operator", metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+// inAnotherNamespace returns a scope that works in a new namespace, which goes at the end of the step.
+func (s *scope) inAnotherNamespace() *scope {
+	s.Helper()
+	other := *s
+	other.namespace = envconf.RandomName("grove-e2e", 16)
+	if err := other.createNamespace(); err != nil {
+		s.Fatal(err)
+	}
+	return &other
+}
+
+// bringUpAnother creates a set elsewhere and waits until it is available. The operator takes work in its order, so that by then
+// it has done whatever was to be done before.
+func (s *scope) bringUpAnother() {
+	s.Helper()
+	other := s.inAnotherNamespace()
+	other.create(newSet("web", 1, newClique("front", 1, 1)))
+	other.waitUntilAvailable("web")
+}
+
+// mustNotHaveWritten fails the test if the operator has written anything in the scope's namespace since a time.
+func (s *scope) mustNotHaveWritten(from time.Time) {
+	s.Helper()
+	if all := s.requests(from, time.Now(), func(cluster.Request) bool { return true }); len(all) == 0 {
+		s.Error("the audit log knows nothing of the operator")
+	}
+	if got := s.requests(from, time.Now(), s.isWriteHere); len(got) > 0 {
+		s.Errorf("the operator wrote though nothing was to be changed: %s", got)
+	}
+}
+
+// waitUntilQuiet waits until the operator has done nothing for a while.
+func (s *scope) waitUntilQuiet() {
+	s.Helper()
+	const while = 2 * time.Second
+	from := time.Now()
+	s.eventually("operator at rest", func() (string, error) {
+		now := time.Now()
+		if now.Sub(from) < while {
+			return "too early to tell", nil
+		}
+		if last := s.requests(now.Add(-while), now, s.isWorkHere); len(last) > 0 {
+			return fmt.Sprint(last), nil
+		}
+		return "", nil
+	})
+}
+
+// requestsWithin returns the operator's requests of the time to come.
+func (s *scope) requestsWithin(window time.Duration, count func(cluster.Request) bool) requestList {
+	s.Helper()
+	from := time.Now()
+	select {
+	case <-s.ctx.Done():
+		s.Fatal(s.ctx.Err())
+	case <-time.After(window):
+	}
+	return s.requests(from, time.Now(), count)
+}
+
+func (s *scope) requests(from, to time.Time, count func(cluster.Request) bool) requestList {
+	s.Helper()
+	all, err := cluster.Requests(s.AuditLog, operatorAgent, from, to)
+	if err != nil {
+		s.Fatal(err)
+	}
+	var counted requestList
+	for _, request := range all {
+		if count(request) {
+			counted = append(counted, request)
+		}
+	}
+	return counted
+}
+
+// isWorkHere tells what an operator sends about its work in the scope's namespace from what it sends at rest, too. Elsewhere
+// namespaces of other cases are being deleted.
+func (s *scope) isWorkHere(r cluster.Request) bool {
+	return (r.Namespace == s.namespace || r.Namespace == "") && r.Verb != "watch" && r.Resource != "leases"
+}
+
+func (s *scope) isWriteHere(r cluster.Request) bool {
+	return s.isWorkHere(r) && r.Verb != "get" && r.Verb != "list"
+}
+
+// requestList prints one request a line.
+type requestList []cluster.Request
+
+func (l requestList) String() string {
+	var text strings.Builder
+	for _, request := range l {
+		fmt.Fprintf(&text, "\n%s", request)
+	}
+	return text.String()
+}

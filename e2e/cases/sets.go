@@ -1,0 +1,201 @@
+package cases
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// image runs on real nodes too.
+const image = "registry.k8s.io/pause:3.10"
+
+func newSet(name string, replicas int32, cliques ...v1alpha1.PodCliqueTemplateSpec) *v1alpha1.PodCliqueSet {
+	set := &v1alpha1.PodCliqueSet{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodCliqueSet"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+	}
+	set.Spec.Replicas = replicas
+	set.Spec.Template.Cliques = cliques
+	return set
+}
+
+func newClique(name string, replicas, minAvailable int32) v1alpha1.PodCliqueTemplateSpec {
+	return v1alpha1.PodCliqueTemplateSpec{
+		Name: name,
+		Spec: v1alpha1.PodCliqueSpec{
+			Replicas:     ptr.To(replicas),
+			MinAvailable: ptr.To(minAvailable),
+			PodSpec:      corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: image}}},
+		},
+	}
+}
+
+func newGroup(name string, replicas, minAvailable int32, cliques ...string) v1alpha1.PodCliqueScalingGroupConfig {
+	return v1alpha1.PodCliqueScalingGroupConfig{
+		Name: name,
+		PodCliqueScalingGroupSpec: v1alpha1.PodCliqueScalingGroupSpec{
+			CliqueNames:  cliques,
+			Replicas:     ptr.To(replicas),
+			MinAvailable: ptr.To(minAvailable),
+		},
+	}
+}
+
+// podNames are the names of the n pods of a slice.
+func podNames(slice string, n int) []string {
+	var names []string
+	for p := range n {
+		names = append(names, fmt.Sprintf("%s-%d", slice, p))
+	}
+	return names
+}
+
+// create creates a set.
+func (s *scope) create(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
+	s.Helper()
+	created, err := s.grove.GroveV1alpha1().PodCliqueSets(s.namespace).Create(s.ctx, set, metav1.CreateOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return created
+}
+
+// change updates a set.
+func (s *scope) change(name string, change func(set *v1alpha1.PodCliqueSet)) {
+	s.Helper()
+	sets := s.grove.GroveV1alpha1().PodCliqueSets(s.namespace)
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		set, err := sets.Get(s.ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		change(set)
+		_, err = sets.Update(s.ctx, set, metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// apply applies a set as users do, with kubectl apply --server-side.
+func (s *scope) apply(set *v1alpha1.PodCliqueSet) {
+	s.Helper()
+	manifest, err := yaml.Marshal(set)
+	if err != nil {
+		s.Fatal(err)
+	}
+	path := filepath.Join(s.TempDir(), "set.yaml")
+	if err := os.WriteFile(path, manifest, 0o600); err != nil {
+		s.Fatal(err)
+	}
+	s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", path)
+}
+
+// waitForSet waits until missing finds nothing missing of a set.
+func (s *scope) waitForSet(name, what string, missing func(set *v1alpha1.PodCliqueSet) string) *v1alpha1.PodCliqueSet {
+	s.Helper()
+	var set *v1alpha1.PodCliqueSet
+	s.eventually(fmt.Sprintf("PodCliqueSet %s: %s", name, what), func() (string, error) {
+		var err error
+		if set, err = s.grove.GroveV1alpha1().PodCliqueSets(s.namespace).Get(s.ctx, name, metav1.GetOptions{}); err != nil {
+			return "", err
+		}
+		return missing(set), nil
+	})
+	return set
+}
+
+func (s *scope) waitUntilAvailable(name string) *v1alpha1.PodCliqueSet {
+	s.Helper()
+	return s.waitForSet(name, "available", func(set *v1alpha1.PodCliqueSet) string {
+		if set.Status.Phase == v1alpha1.PodCliqueSetAvailable && set.Status.ObservedGeneration == set.Generation {
+			return ""
+		}
+		return fmt.Sprintf("generation %d, status %+v", set.Generation, set.Status)
+	})
+}
+
+// waitForPods waits until the pods of a set are exactly those named, all of them ready, and returns their UIDs.
+func (s *scope) waitForPods(set string, names ...[]string) map[string]types.UID {
+	s.Helper()
+	want := map[string]string{}
+	for _, name := range slices.Concat(names...) {
+		want[name] = "ready"
+	}
+	uids := map[string]types.UID{}
+	s.eventually("pods of "+set, func() (string, error) {
+		pods, err := s.podsOf(set)
+		if err != nil {
+			return "", err
+		}
+		got := map[string]string{}
+		clear(uids)
+		for i := range pods {
+			got[pods[i].Name] = stateOf(&pods[i])
+			uids[pods[i].Name] = pods[i].UID
+		}
+		return cmp.Diff(want, got), nil
+	})
+	return uids
+}
+
+func (s *scope) podsOf(set string) ([]corev1.Pod, error) {
+	pods, err := s.core.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
+	if err != nil {
+		return nil, err
+	}
+	return pods.Items, nil
+}
+
+// ofSet selects what is labelled as a set's.
+func ofSet(set string) string { return v1alpha1.LabelPodCliqueSet + "=" + set }
+
+func stateOf(pod *corev1.Pod) string {
+	switch {
+	case pod.DeletionTimestamp != nil:
+		return "terminating"
+	case isReady(pod):
+		return "ready"
+	default:
+		return string(pod.Status.Phase)
+	}
+}
+
+// mustKeep fails the test unless pods that are there before and after are the same.
+func (s *scope) mustKeep(before, after map[string]types.UID) {
+	s.Helper()
+	kept := maps.Clone(after)
+	maps.DeleteFunc(kept, func(name string, _ types.UID) bool { _, was := before[name]; return !was })
+	was := maps.Clone(before)
+	maps.DeleteFunc(was, func(name string, _ types.UID) bool { _, is := after[name]; return !is })
+	if diff := cmp.Diff(was, kept); diff != "" {
+		s.Errorf("pods were replaced that should have been left alone, UIDs before (-) and after (+):\n%s", diff)
+	}
+}
+
+// podUIDs are the UIDs of a set's pods by name, as they are now.
+func (s *scope) podUIDs(set string) map[string]types.UID {
+	s.Helper()
+	pods, err := s.podsOf(set)
+	if err != nil {
+		s.Fatal(err)
+	}
+	uids := map[string]types.UID{}
+	for i := range pods {
+		uids[pods[i].Name] = pods[i].UID
+	}
+	return uids
+}

@@ -1,0 +1,70 @@
+package local
+
+import (
+	"testing"
+
+	"grove.io/grove/e2e/cases"
+)
+
+// sample is the complete example of the documentation.
+const sample = "../../../samples/distributed-training.yaml"
+
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Deployment())
+}
+
+func TestExample(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Example(sample))
+}
+
+func TestUsersPods(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UsersPods())
+}
+
+func TestScaleSet(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.ScaleSet())
+}
+
+func TestScaleGroup(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.ScaleGroup())
+}
+
+func TestScaleClique(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.ScaleClique())
+}
+
+func TestScaleMemberClique(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.ScaleMemberClique())
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Drift())
+}
+
+func TestNameConflicts(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.NameConflicts())
+}
+
+func TestSetsOfOneName(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.SetsOfOneName())
+}
+
+func TestDeletion(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Deletion())
+}
+
+func TestPodFailure(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.PodFailure())
+}
