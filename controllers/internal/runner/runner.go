@@ -28,7 +28,7 @@ const (
 	childWorkers = 32
 	// statusWorkers is the same for a loop that writes statuses. Where the API server is slow, statuses wait, and more changes
 	// go into each: what they describe comes first.
-	statusWorkers = 4
+	statusWorkers = 2
 	// statusDelay is how long a change waits for others before a status is written.
 	statusDelay = 100 * time.Millisecond
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.
