@@ -4,8 +4,8 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/events"
@@ -44,14 +44,10 @@ func New(grove versioned.Interface, kube kubernetes.Interface, namespaces []stri
 			return nil, err
 		}
 		o.clusters = append(o.clusters, one)
-		for _, newController := range []func(*cluster.Cluster) ([]*runner.Loop, error){
+		for _, newController := range []func(*cluster.Cluster) []*runner.Loop{
 			podcliqueset.New, podclique.New, scalinggroup.New, podgang.New,
 		} {
-			loops, err := newController(one)
-			if err != nil {
-				return nil, err
-			}
-			o.loops = append(o.loops, loops...)
+			o.loops = append(o.loops, newController(one)...)
 		}
 	}
 	return o, nil
@@ -74,12 +70,12 @@ func (o *Operator) Start(ctx context.Context) error {
 }
 
 // Run runs the controllers until the context ends, and returns when all their workers have.
-func (o *Operator) Run(ctx context.Context) {
-	var running sync.WaitGroup
+func (o *Operator) Run(ctx context.Context) error {
+	running, ctx := errgroup.WithContext(ctx)
 	for _, loop := range o.loops {
-		running.Go(func() { loop.Run(ctx) })
+		running.Go(func() error { return loop.Run(ctx) })
 	}
-	running.Wait()
+	return running.Wait()
 }
 
 // Stop ends what Start began.

@@ -170,7 +170,6 @@ func (b *childBuilder) cliqueTemplates() []cliqueTemplate {
 		spec := grovev1alpha1.PodCliqueSpec().
 			WithRoleName(roleOf(clique)).
 			WithPodSpec(podSpecConfiguration(&clique.Spec.PodSpec)).
-			WithMinAvailable(cliqueMinAvailable(&clique.Spec)).
 			WithStartsAfter(clique.Spec.StartsAfter...)
 		if clique.Spec.AutoScalingConfig != nil {
 			spec.AutoScalingConfig = Configuration[grovev1alpha1.AutoScalingConfigApplyConfiguration](clique.Spec.AutoScalingConfig)
@@ -193,6 +192,7 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32) *grovev1alpha1.
 	scale := s.scale()
 	spec := clique.spec
 	spec.Replicas = scale.replicas
+	spec.WithMinAvailable(cliqueMinAvailable(&clique.Spec, scale.effective))
 	b.cliqueReplicas[name] = scale.effective
 	labels := b.cliqueLabels(clique.PodCliqueTemplateSpec, i)
 	labels[v1alpha1.LabelPodTemplateHash] = clique.hash

@@ -15,7 +15,9 @@ type gang struct {
 
 // spec describes the units of the replica: the base, and one for each group replica at and above its group's minimum.
 func (g gang) spec() *grovev1alpha1.PodGangSpecApplyConfiguration {
-	spec := grovev1alpha1.PodGangSpec()
+	// The index is always there: server-side apply leaves null of a struct that loses all its fields, as where every clique is
+	// turned off, and the API server refuses that.
+	spec := grovev1alpha1.PodGangSpec().WithReplicaIndex(g.i)
 	if class := g.set.Spec.Template.PriorityClassName; class != "" {
 		spec.WithPriorityClassName(class)
 	}
@@ -53,13 +55,14 @@ func (g gang) groupReplica(group *v1alpha1.PodCliqueScalingGroupConfig, r int32)
 // slice is one pod group, or none if the clique is off.
 func (g gang) slice(clique *v1alpha1.PodCliqueTemplateSpec, group *v1alpha1.PodCliqueScalingGroupConfig, r *int32) []*grovev1alpha1.PodGroupApplyConfiguration {
 	podClique := PodCliqueName(g.set.Name, clique.Name, g.i)
-	if g.cliqueReplicas[podClique] == 0 {
+	replicas := g.cliqueReplicas[podClique]
+	if replicas == 0 {
 		return nil
 	}
 	slice := grovev1alpha1.PodGroup().
 		WithName(sliceName(podClique, r)).
 		WithPodCliqueName(podClique).
-		WithMinReplicas(cliqueMinAvailable(&clique.Spec))
+		WithMinReplicas(cliqueMinAvailable(&clique.Spec, replicas))
 	if group != nil {
 		slice.WithPodCliqueScalingGroupName(ScalingGroupName(g.set.Name, group.Name)).WithGroupReplicaIndex(*r)
 	}

@@ -32,15 +32,15 @@ type PodActions struct {
 	Relabel []*corev1ac.PodApplyConfiguration
 }
 
-// PodActions brings the pods of a PodClique to what its spec says. There are none for a PodClique that its set's template
-// doesn't know. A pod's identity is its name, which never changes its
+// PodActions brings the pods of a PodClique to what its spec says. There are none for a PodClique that its set has no
+// place for: it is about to go, and its pods with it. A pod's identity is its name, which never changes its
 // meaning; so scaling in removes the highest indexes, and a lost pod comes back under its own name.
 func (c Clique) PodActions() PodActions {
 	var actions PodActions
 	i, _ := indexLabel(c.Object, v1alpha1.LabelReplicaIndex)
 	t := templateOf(c.Set)
 	clique := t.clique(c.Object.Name, i)
-	if clique == nil {
+	if clique == nil || i >= c.Set.Spec.Replicas {
 		return actions
 	}
 	existing := map[string]*corev1.Pod{}

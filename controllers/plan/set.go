@@ -33,11 +33,11 @@ type Set struct {
 
 // Removals are children that the set no longer asks for.
 type Removals struct {
-	// Pods match the pods of replicas that go.
-	Pods []labels.Selector
-	// PodCliques and PodGangs are those of these replicas.
+	// PodCliques and PodGangs are those of replicas that go.
 	PodCliques []*v1alpha1.PodClique
 	PodGangs   []*v1alpha1.PodGang
+	// WithPods are those of the PodCliques whose labels tell which pods go with them.
+	WithPods []*v1alpha1.PodClique
 	// Services are headless ones that have been disabled.
 	Services []*corev1.Service
 }
@@ -47,17 +47,15 @@ type Removals struct {
 func (s Set) Removals() Removals {
 	var removals Removals
 	wanted := s.names()
-	var withPods []*v1alpha1.PodClique
 	for _, podClique := range s.PodCliques {
 		if wanted[podClique.Name] || podClique.DeletionTimestamp != nil {
 			continue
 		}
 		removals.PodCliques = append(removals.PodCliques, podClique)
 		if i, ok := indexLabel(podClique, v1alpha1.LabelReplicaIndex); ok && i >= s.Object.Spec.Replicas {
-			withPods = append(withPods, podClique)
+			removals.WithPods = append(removals.WithPods, podClique)
 		}
 	}
-	removals.Pods = PodSelectors(withPods)
 	for _, podGang := range s.PodGangs {
 		if !wanted[podGang.Name] && podGang.DeletionTimestamp == nil {
 			removals.PodGangs = append(removals.PodGangs, podGang)
@@ -107,10 +105,10 @@ func PodSelectors(podCliques []*v1alpha1.PodClique) []labels.Selector {
 	return selectors
 }
 
-// TearDown tells whether the children of a set that is being deleted have to be deleted now. They stay where the user wants
-// them orphaned; and once they are being deleted there is nothing left to do.
+// TearDown tells whether the pods of a set that is being deleted in the foreground have to be deleted now. Where something else
+// holds up the set's end, they stay until it comes; and once PodCliques are being deleted there is nothing left to do.
 func (s Set) TearDown() bool {
-	if s.Object.DeletionTimestamp == nil || slices.Contains(s.Object.Finalizers, metav1.FinalizerOrphanDependents) {
+	if s.Object.DeletionTimestamp == nil || !slices.Contains(s.Object.Finalizers, metav1.FinalizerDeleteDependents) {
 		return false
 	}
 	for _, podClique := range s.PodCliques {

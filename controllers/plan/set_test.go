@@ -241,6 +241,7 @@ func TestTearDown(t *testing.T) {
 		"children are on their way out": {deletion: true, finalizers: []string{"foregroundDeletion"}, children: true, going: true},
 		"children are gone":             {deletion: true, finalizers: []string{"foregroundDeletion"}},
 		"children are to be orphaned":   {deletion: true, finalizers: []string{"orphan"}, children: true},
+		"something else holds the end":  {deletion: true, finalizers: []string{"example.com/backup"}, children: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			observed := Set{Object: &v1alpha1.PodCliqueSet{}}

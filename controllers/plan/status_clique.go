@@ -63,7 +63,7 @@ func (c Clique) everySlice(slices map[string]*counts, number func(*counts) int32
 	if c.off() {
 		return true, ""
 	}
-	least := cliqueMinAvailable(&c.Object.Spec)
+	least := cliqueMinAvailable(&c.Object.Spec, replicasOf(c.Object.Spec.Replicas))
 	for _, slice := range c.slices() {
 		if slice.group != nil && *slice.group >= groupMinAvailable(&c.Group.Spec) {
 			break

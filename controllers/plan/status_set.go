@@ -10,14 +10,17 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// Status describes a PodCliqueSet.
-func (s Set) Status(problems []Problem, now time.Time) v1alpha1.PodCliqueSetStatus {
+// Status describes a PodCliqueSet whose children were written last when it had some generation; 0 if that isn't known.
+func (s Set) Status(applied int64, problems []Problem, now time.Time) v1alpha1.PodCliqueSetStatus {
 	live := s.Object.Status
 	status := v1alpha1.PodCliqueSetStatus{
-		ObservedGeneration:    s.Object.Generation,
+		ObservedGeneration:    live.ObservedGeneration,
 		Selector:              labels.Set(setLabels(s.Object)).String(),
 		CurrentGenerationHash: GenerationHash(s.Object),
 		RollingUpdateProgress: live.RollingUpdateProgress,
+	}
+	if applied == s.Object.Generation && s.settled() {
+		status.ObservedGeneration = applied
 	}
 	first := map[string]v1alpha1.PodGangSummary{}
 	for _, summary := range live.PodGangStatuses {
@@ -46,11 +49,32 @@ func (s Set) Status(problems []Problem, now time.Time) v1alpha1.PodCliqueSetStat
 		})
 	}
 	status.Phase = s.phase(status)
-	conditions := newConditions(live.Conditions, s.Object.Generation, now)
+	conditions := newConditions(live.Conditions, status.ObservedGeneration, now)
 	s.setConditions(conditions, status, waiting)
 	conditions.setResourcesApplied(problems)
 	status.Conditions = conditions.list
 	return status
+}
+
+// settled tells whether the statuses of all children are of their current specs. Before that, they may say of a new generation
+// of the set what was true of the one before.
+func (s Set) settled() bool {
+	for _, gang := range s.PodGangs {
+		if gang.Status.ObservedGeneration != gang.Generation {
+			return false
+		}
+	}
+	for _, podClique := range s.PodCliques {
+		if podClique.Status.ObservedGeneration != podClique.Generation {
+			return false
+		}
+	}
+	for _, group := range s.ScalingGroups {
+		if group.Status.ObservedGeneration != group.Generation {
+			return false
+		}
+	}
+	return true
 }
 
 func (s Set) setConditions(conditions *conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {

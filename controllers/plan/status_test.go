@@ -125,7 +125,7 @@ func (w *world) settle() v1alpha1.PodCliqueSetStatus {
 	for _, group := range w.ScalingGroups {
 		group.Status = Group{Object: group, Set: w.Object, PodGangs: gangs}.Status(now)
 	}
-	w.Object.Status = w.Status(nil, now)
+	w.Object.Status = w.Status(w.Object.Generation, nil, now)
 	return w.Object.Status
 }
 
@@ -257,6 +257,48 @@ func TestAnEmptySliceHasNotSucceeded(t *testing.T) {
 	}
 }
 
+func TestObservedGeneration(t *testing.T) {
+	for name, test := range map[string]struct {
+		applied int64
+		change  func(w *world)
+		want    int64
+	}{
+		"all children follow":               {2, func(*world) {}, 2},
+		"children aren't written yet":       {1, func(*world) {}, 1},
+		"the operator has just started":     {0, func(*world) {}, 1},
+		"a PodGang isn't described yet":     {2, func(w *world) { w.PodGangs["train-1"].Generation++ }, 1},
+		"a PodClique isn't described yet":   {2, func(w *world) { w.PodCliques["train-lead-0"].Generation++ }, 1},
+		"a group isn't described yet":       {2, func(w *world) { w.ScalingGroups["train-group"].Generation++ }, 1},
+		"a child can't be what it ought to": {2, func(w *world) { delete(w.PodCliques, "train-lead-0") }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := workers()
+			set.Generation = 1
+			w := newWorld(set, ready)
+			w.settle()
+			set.Generation = 2
+			test.change(w)
+			if got := w.Status(test.applied, nil, someTime().Time).ObservedGeneration; got != test.want {
+				t.Errorf("observedGeneration is %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+// An autoscaler keeps a PodClique below the template's new replicas. Its minimum must not exceed what it has: the API server would
+// refuse it.
+func TestMinAvailableFollowsAnAutoscaler(t *testing.T) {
+	set := workers()
+	clique := &set.Spec.Template.Cliques[2]
+	clique.Spec.AutoScalingConfig = &v1alpha1.AutoScalingConfig{MaxReplicas: 5}
+	observed := live(set, Set{Object: set}.Children())
+	clique.Spec.Replicas = ptr.To[int32](3)
+	podClique := live(set, observed.Children()).PodCliques["train-alone-0"]
+	if *podClique.Spec.Replicas != 1 || *podClique.Spec.MinAvailable != 1 {
+		t.Errorf("replicas %d, minAvailable %d", *podClique.Spec.Replicas, *podClique.Spec.MinAvailable)
+	}
+}
+
 func TestStatusesSettle(t *testing.T) {
 	w := newWorld(workers(), ready)
 	w.settle()
@@ -271,7 +313,7 @@ func TestStatusesSettle(t *testing.T) {
 
 func TestProblemsAreReported(t *testing.T) {
 	set := workers()
-	status := Set{Object: set}.Status([]Problem{
+	status := Set{Object: set}.Status(1, []Problem{
 		{Reason: v1alpha1.ReasonNameConflict, Message: "Service x is somebody else's"},
 		{Reason: v1alpha1.ReasonInvalidChild, Message: "y"},
 	}, someTime().Time)

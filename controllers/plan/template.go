@@ -84,10 +84,18 @@ func (t template) publishNotReadyAddresses() bool {
 // replicasOf a clique or a group is 1 where it isn't said.
 func replicasOf(replicas *int32) int32 { return ptr.Deref(replicas, 1) }
 
-// cliqueMinAvailable is the template's replicas where it isn't said. A clique that is off has nothing to be available;
-// its minimum is 1, for the day that somebody turns it on by scaling it.
-func cliqueMinAvailable(spec *v1alpha1.PodCliqueSpec) int32 {
-	return ptr.Deref(spec.MinAvailable, max(1, replicasOf(spec.Replicas)))
+// cliqueMinAvailable is the template's replicas where it isn't said, or those that the PodClique has if they are fewer, as
+// they are while an autoscaler has yet to follow the template. A clique that is off has nothing to be available; its minimum
+// is 1, for the day that somebody turns it on by scaling it.
+func cliqueMinAvailable(spec *v1alpha1.PodCliqueSpec, replicas int32) int32 {
+	if spec.MinAvailable != nil {
+		return *spec.MinAvailable
+	}
+	least := replicasOf(spec.Replicas)
+	if replicas > 0 {
+		least = min(least, replicas)
+	}
+	return max(1, least)
 }
 
 // groupMinAvailable is 1 where it isn't said.

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -35,7 +34,7 @@ type controller struct {
 }
 
 // New returns the loops of the controller.
-func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
+func New(cluster *cluster.Cluster) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	pods := cluster.Children.Core().V1().Pods().Informer()
 	tracker := &fresh.Tracker{}
@@ -48,16 +47,16 @@ func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	}
 	children := runner.Children("podclique", c.sync)
 	c.statuses = runner.Statuses("podclique-status", c.describe)
-	return []*runner.Loop{children, c.statuses}, utilerrors.NewAggregate([]error{
-		runner.WatchSpecs(children, grove.PodCliques().Informer(), itself),
-		runner.Watch(children, pods, ownerOf),
-		runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf),
-		runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf),
+	runner.WatchSpecs(children, grove.PodCliques().Informer(), itself)
+	runner.Watch(children, pods, ownerOf)
+	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
+	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf)
 
-		runner.Watch(c.statuses, grove.PodCliques().Informer(), itself),
-		runner.Watch(c.statuses, pods, ownerOf),
-		runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), c.membersOf),
-	})
+	runner.Watch(c.statuses, grove.PodCliques().Informer(), itself)
+	runner.Watch(c.statuses, pods, ownerOf)
+	runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
+	runner.WatchSpecs(c.statuses, grove.PodCliqueSets().Informer(), c.partsOf)
+	return []*runner.Loop{children, c.statuses}
 }
 
 func itself(podClique *v1alpha1.PodClique) []cache.ObjectName {
@@ -91,7 +90,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	podClique, err := c.podCliques.PodCliques(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.fresh.Forget(key)
-		c.reports.Set(key, nil)
+		c.reports.Forget(key)
 		return 0, nil
 	}
 	if err != nil || podClique.DeletionTimestamp != nil {
@@ -108,7 +107,8 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
 	again, err := c.writer.write(ctx, observed, actions, c.cluster.Clock.Now())
-	if problems, _ := apply.Problems(err); c.reports.Set(key, problems) {
+	problems, _ := apply.Problems(err)
+	if c.reports.Set(key, apply.Report{Generation: podClique.Generation, Problems: problems}) {
 		c.statuses.Mark(key)
 	}
 	return again, err
@@ -131,6 +131,6 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if !complete {
 		return 0, nil
 	}
-	status := observed.Status(c.reports.Get(key), c.cluster.Clock.Now())
+	status := observed.Status(c.reports.Get(key).Problems, c.cluster.Clock.Now())
 	return 0, c.writer.status.Write(ctx, podClique, &status)
 }

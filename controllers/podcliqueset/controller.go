@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
@@ -37,7 +37,7 @@ type controller struct {
 }
 
 // New returns the loops of the controller.
-func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
+func New(cluster *cluster.Cluster) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	core := cluster.Children.Core().V1()
 	rbac := cluster.Children.Rbac().V1()
@@ -50,24 +50,22 @@ func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 	}
 	children := runner.Children("podcliqueset", c.sync)
 	c.statuses = runner.Statuses("podcliqueset-status", c.describe)
-	_, err := grove.PodCliqueSets().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: c.deleted.note})
-	return []*runner.Loop{children, c.statuses}, utilerrors.NewAggregate([]error{
-		err,
-		runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), itself),
-		runner.WatchSpecs(children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique]),
-		runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup]),
-		runner.WatchSpecs(children, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang]),
-		runner.Watch(children, core.Services().Informer(), ownerOf[*corev1.Service]),
-		runner.Watch(children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount]),
-		runner.Watch(children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role]),
-		runner.Watch(children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding]),
-		runner.Watch(children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace),
+	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), itself)
+	runner.WatchEnds(children, grove.PodCliqueSets().Informer(), c.deleted.note)
+	runner.WatchSpecs(children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
+	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
+	runner.WatchSpecs(children, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
+	runner.Watch(children, core.Services().Informer(), ownerOf[*corev1.Service])
+	runner.Watch(children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount])
+	runner.Watch(children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role])
+	runner.Watch(children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
+	runner.Watch(children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
 
-		runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself),
-		runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique]),
-		runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup]),
-		runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang]),
-	})
+	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
+	runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
+	runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
+	runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
+	return []*runner.Loop{children, c.statuses}
 }
 
 func itself(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
@@ -90,12 +88,13 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.fresh.Forget(key)
-		c.reports.Set(key, nil)
-		return 0, c.deleted.finish(key, func() error { return c.writer.deleteAll(ctx, key) })
+		c.reports.Forget(key)
+		return 0, c.deleted.finish(key, func(uid types.UID) error { return c.writer.deleteAll(ctx, key, uid) })
 	}
 	if err != nil {
 		return 0, err
 	}
+	c.deleted.forget(key)
 	if !c.fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
@@ -104,7 +103,8 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, c.writer.tearDown(ctx, observed)
 	}
 	err = c.writer.write(ctx, observed)
-	if problems, _ := apply.Problems(err); c.reports.Set(key, problems) {
+	problems, _ := apply.Problems(err)
+	if c.reports.Set(key, apply.Report{Generation: set.Generation, Problems: problems}) {
 		c.statuses.Mark(key)
 	}
 	return 0, err
@@ -123,7 +123,8 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if !c.writer.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
-	status := c.observe(set).Status(c.reports.Get(key), c.cluster.Clock.Now())
+	report := c.reports.Get(key)
+	status := c.observe(set).Status(report.Generation, report.Problems, c.cluster.Clock.Now())
 	return 0, c.writer.status.Write(ctx, set, &status)
 }
 

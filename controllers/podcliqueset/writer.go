@@ -2,12 +2,14 @@ package podcliqueset
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -15,7 +17,6 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
-	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
@@ -27,8 +28,7 @@ import (
 // writer writes what a set's plan says.
 type writer struct {
 	cluster         *cluster.Cluster
-	podCliqueLister grovelisters.PodCliqueLister
-	serviceLister   corelisters.ServiceLister
+	podLister       corelisters.PodLister
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
@@ -44,9 +44,8 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 	groveCaches := cluster.GroveInformers.Grove().V1alpha1()
 	core, rbac := cluster.Children.Core().V1(), cluster.Children.Rbac().V1()
 	return &writer{
-		cluster:         cluster,
-		podCliqueLister: groveCaches.PodCliques().Lister(),
-		serviceLister:   core.Services().Lister(),
+		cluster:   cluster,
+		podLister: core.Pods().Lister(),
 		serviceAccounts: apply.NewKind(apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
 			Name: "ServiceAccount", Manager: plan.SetManager, Fresh: tracker,
 			Cache:   core.ServiceAccounts().Informer().GetIndexer(),
@@ -146,46 +145,56 @@ func (w *writer) write(ctx context.Context, observed plan.Set) error {
 // remove deletes what the set no longer asks for: the pods of many replicas with one request, ahead of what they belong to.
 func (w *writer) remove(ctx context.Context, owner apply.Owner, removals plan.Removals) error {
 	return utilerrors.NewAggregate([]error{
-		apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(owner.GetNamespace()), owner.Set, removals.Pods),
+		w.deletePods(ctx, cache.MetaObjectToName(owner), removals.WithPods),
 		w.podCliques.Delete(ctx, owner, removals.PodCliques),
 		w.podGangs.Delete(ctx, owner, removals.PodGangs),
 		w.services.Delete(ctx, owner, removals.Services),
 	})
 }
 
-// tearDown deletes the children of a set that is being deleted in the foreground. The rest, and the order, is garbage
-// collection's.
+// tearDown deletes the pods of a set that is being deleted in the foreground. The rest, and the order, is garbage collection's:
+// it keeps the set until its pods are gone.
 func (w *writer) tearDown(ctx context.Context, observed plan.Set) error {
 	if !observed.TearDown() {
 		return nil
 	}
-	return w.deleteAll(ctx, cache.MetaObjectToName(observed.Object))
+	return w.deletePods(ctx, cache.MetaObjectToName(observed.Object), slices.Collect(maps.Values(observed.PodCliques)))
 }
 
-// deleteAll deletes the children of a set by their labels, in a few dozen requests however many there are: the pods, which hold
+// deleteAll deletes the children of a set that is gone, in a few dozen requests however many there are: the pods, which hold
 // what others wait for, ahead of what describes them, and before them the Service, whose endpoints would follow every pod.
-func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName) error {
-	ofSet := labels.SelectorFromSet(labels.Set{v1alpha1.LabelPodCliqueSet: set.Name})
-	podCliques, err := w.podCliqueLister.PodCliques(set.Namespace).List(ofSet)
-	if err != nil {
-		return err
+// What garbage collection was faster with needs nothing.
+func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName, uid types.UID) error {
+	groveCaches := w.cluster.GroveInformers.Grove().V1alpha1()
+	podCliques := index.Controlled[*v1alpha1.PodClique](groveCaches.PodCliques().Informer().GetIndexer(), uid)
+	if len(podCliques) == 0 {
+		return nil
 	}
-	services, err := w.serviceLister.Services(set.Namespace).List(ofSet)
-	if err != nil {
-		return err
-	}
-	services = slices.DeleteFunc(services, func(service *corev1.Service) bool {
-		return !slices.Contains(index.ControllerKey(kind, service), set)
-	})
-	owner := apply.Owner{Object: &metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name}, Kind: kind, Set: set.Name}
+	services := index.Controlled[*corev1.Service](w.cluster.Children.Core().V1().Services().Informer().GetIndexer(), uid)
+	owner := apply.Owner{Object: &metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name, UID: uid}, Kind: kind, Set: set.Name}
 	grove := w.cluster.Grove.GroveV1alpha1()
+	all := []labels.Selector{labels.Everything()}
 	return utilerrors.NewAggregate([]error{
 		w.services.Delete(ctx, owner, services),
-		apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(set.Namespace), set.Name, plan.PodSelectors(podCliques)),
-		apply.DeleteCollections(ctx, grove.PodCliques(set.Namespace), set.Name, everything),
-		apply.DeleteCollections(ctx, grove.PodGangs(set.Namespace), set.Name, everything),
-		apply.DeleteCollections(ctx, grove.PodCliqueScalingGroups(set.Namespace), set.Name, everything),
+		w.deletePods(ctx, set, podCliques),
+		apply.DeleteCollections(ctx, grove.PodCliques(set.Namespace), set.Name, all, nil),
+		apply.DeleteCollections(ctx, grove.PodGangs(set.Namespace), set.Name, all, nil),
+		apply.DeleteCollections(ctx, grove.PodCliqueScalingGroups(set.Namespace), set.Name, all, nil),
 	})
 }
 
-var everything = []labels.Selector{labels.Everything()}
+// deletePods deletes the pods of PodCliques of a set, and spares those that only bear the same labels, as a copy that somebody
+// made of a pod to debug it does.
+func (w *writer) deletePods(ctx context.Context, set cache.ObjectName, podCliques []*v1alpha1.PodClique) error {
+	labelled, err := w.podLister.Pods(set.Namespace).List(labels.SelectorFromSet(labels.Set{v1alpha1.LabelPodCliqueSet: set.Name}))
+	if err != nil {
+		return err
+	}
+	var spare []string
+	for _, pod := range labelled {
+		if len(index.ControllerKey("PodClique", pod)) == 0 {
+			spare = append(spare, pod.Name)
+		}
+	}
+	return apply.DeleteCollections(ctx, w.cluster.Kube.CoreV1().Pods(set.Namespace), set.Name, plan.PodSelectors(podCliques), spare)
+}

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
@@ -35,7 +34,7 @@ type controller struct {
 }
 
 // New returns the loop of the controller.
-func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
+func New(cluster *cluster.Cluster) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	c := &controller{
 		cluster:    cluster,
@@ -57,12 +56,12 @@ func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 		},
 	}
 	statuses := runner.Statuses("podgang-status", c.describe)
-	return []*runner.Loop{statuses}, utilerrors.NewAggregate([]error{
-		runner.Watch(statuses, grove.PodGangs().Informer(), itself),
-		runner.Watch(statuses, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod]),
-		runner.WatchSpecs(statuses, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique]),
-		runner.WatchSpecs(statuses, grove.PodCliqueScalingGroups().Informer(), c.gangsOf),
-	})
+	runner.Watch(statuses, grove.PodGangs().Informer(), itself)
+	runner.Watch(statuses, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod])
+	runner.WatchSpecs(statuses, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique])
+	runner.WatchSpecs(statuses, grove.PodCliqueScalingGroups().Informer(), c.gangsOf)
+	runner.WatchSpecs(statuses, grove.PodCliqueSets().Informer(), c.replicasOf)
+	return []*runner.Loop{statuses}
 }
 
 func itself(podGang *v1alpha1.PodGang) []cache.ObjectName {
@@ -87,6 +86,11 @@ func (c *controller) gangsOf(group *v1alpha1.PodCliqueScalingGroup) []cache.Obje
 	return index.Keys(index.Controlled[*v1alpha1.PodGang](c.cache, set.UID))
 }
 
+// replicasOf are the gangs of a set.
+func (c *controller) replicasOf(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
+	return index.Keys(index.Controlled[*v1alpha1.PodGang](c.cache, set.UID))
+}
+
 // describe brings the status of one PodGang to what it should be.
 func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	podGang, err := c.podGangs.PodGangs(key.Namespace).Get(key.Name)
@@ -108,14 +112,15 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	return 0, c.status.Write(ctx, podGang, &status)
 }
 
-// observe gathers the PodCliques that the gang's pod groups are of. It is false while the caches don't have all of them, or what
-// they depend on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
+// observe gathers the PodCliques that the gang's pod groups are of, as far as they exist. It is false while the caches don't
+// have what one depends on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
 func (c *controller) observe(podGang *v1alpha1.PodGang) (plan.Gang, bool) {
 	gang := plan.Gang{Object: podGang}
 	for _, name := range plan.PodCliquesOf(podGang) {
 		podClique, err := c.podCliques.PodCliques(podGang.Namespace).Get(name)
 		if err != nil || !sameController(podClique, podGang) {
-			return gang, false
+			// It has no pods, then.
+			continue
 		}
 		clique, complete := observe.Clique(c.cluster, podClique)
 		if !complete {

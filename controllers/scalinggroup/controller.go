@@ -7,7 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
@@ -32,7 +32,7 @@ type controller struct {
 }
 
 // New returns the loop of the controller.
-func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
+func New(cluster *cluster.Cluster) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	c := &controller{
 		cluster: cluster,
@@ -55,10 +55,10 @@ func New(cluster *cluster.Cluster) ([]*runner.Loop, error) {
 		},
 	}
 	statuses := runner.Statuses("scalinggroup-status", c.describe)
-	return []*runner.Loop{statuses}, utilerrors.NewAggregate([]error{
-		runner.Watch(statuses, grove.PodCliqueScalingGroups().Informer(), itself),
-		runner.Watch(statuses, grove.PodGangs().Informer(), c.groupsIn),
-	})
+	runner.Watch(statuses, grove.PodCliqueScalingGroups().Informer(), itself)
+	runner.Watch(statuses, grove.PodGangs().Informer(), c.groupsIn)
+	runner.WatchSpecs(statuses, grove.PodCliqueSets().Informer(), c.groupsOf)
+	return []*runner.Loop{statuses}
 }
 
 func itself(group *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
@@ -71,8 +71,17 @@ func (c *controller) groupsIn(podGang *v1alpha1.PodGang) []cache.ObjectName {
 	if set == nil {
 		return nil
 	}
+	return c.controlled(set.UID)
+}
+
+// groupsOf are the groups of a set.
+func (c *controller) groupsOf(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
+	return c.controlled(set.UID)
+}
+
+func (c *controller) controlled(set types.UID) []cache.ObjectName {
 	groups := c.cluster.GroveInformers.Grove().V1alpha1().PodCliqueScalingGroups().Informer().GetIndexer()
-	return index.Keys(index.Controlled[*v1alpha1.PodCliqueScalingGroup](groups, set.UID))
+	return index.Keys(index.Controlled[*v1alpha1.PodCliqueScalingGroup](groups, set))
 }
 
 // describe brings the status of one PodCliqueScalingGroup to what it should be.
@@ -86,7 +95,10 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 		return 0, err
 	}
 	owner := metav1.GetControllerOfNoCopy(group)
-	if owner == nil || !c.status.Fresh.Fresh(key) {
+	if owner == nil {
+		return 0, nil
+	}
+	if !c.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
 	set, err := c.sets.PodCliqueSets(key.Namespace).Get(owner.Name)

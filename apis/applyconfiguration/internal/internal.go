@@ -440,6 +440,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priorityClassName
       type:
         scalar: string
+    - name: replicaIndex
+      type:
+        scalar: numeric
     - name: scaledGroups
       type:
         list:

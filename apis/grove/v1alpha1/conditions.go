@@ -8,7 +8,7 @@ const (
 	ConditionProgressing = "Progressing"
 	// ConditionDegraded of a PodCliqueSet is True while a replica that was available is not.
 	ConditionDegraded = "Degraded"
-	// ConditionResourcesApplied of a PodCliqueSet, PodClique or PodCliqueScalingGroup is False while a child of it can't be
+	// ConditionResourcesApplied of a PodCliqueSet or PodClique is False while a child of it can't be
 	// created or changed, for a reason that only a user can remove; the message names the child and the next step.
 	ConditionResourcesApplied = "ResourcesApplied"
 )
@@ -41,6 +41,8 @@ const (
 	ReasonNameConflict = "NameConflict"
 	// ReasonInvalidChild: the API server refuses a child that follows from the spec.
 	ReasonInvalidChild = "InvalidChild"
+	// ReasonForbiddenChild: the API server doesn't allow a child, because of a quota, an admission policy or missing permissions.
+	ReasonForbiddenChild = "ForbiddenChild"
 	// ReasonAllReplicasAvailable: every replica of the set is available.
 	ReasonAllReplicasAvailable = "AllReplicasAvailable"
 	// ReasonReplicasUnavailable: a replica of the set is not available, or not yet.

@@ -261,7 +261,8 @@ const (
 
 // PodCliqueSetStatus is what Grove observed last.
 type PodCliqueSetStatus struct {
-	// observedGeneration is the metadata.generation that this status describes.
+	// observedGeneration is the metadata.generation that this status describes. A new one is described once all children
+	// follow it.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is the number of PodGangs that exist.
@@ -282,7 +283,7 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Progressing, Degraded and ResourcesApplied.
+	// conditions are Available, Progressing and ResourcesApplied.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -39,6 +39,10 @@ type PodGangList struct {
 
 // PodGangSpec describes the units of a replica that are placed all or nothing.
 type PodGangSpec struct {
+	// replicaIndex is the index of the replica of the set.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	ReplicaIndex int32 `json:"replicaIndex"`
 	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
 	// the group's minAvailable.
 	// +optional
@@ -115,7 +119,7 @@ type PodGangStatus struct {
 	// phase sums up the gang in one word.
 	// +optional
 	Phase PodGangPhase `json:"phase,omitempty"`
-	// conditions are Scheduled, Ready and GangScheduling.
+	// conditions are Scheduled and Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -75,7 +75,7 @@ type PodCliqueScalingGroupStatus struct {
 	// observedGeneration is the metadata.generation that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// replicas is the number of group replicas that have pods.
+	// replicas is the number of group replicas that the PodGangs have.
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// scheduledReplicas is the number of group replicas whose minimum of pods is bound to nodes.
@@ -87,7 +87,7 @@ type PodCliqueScalingGroupStatus struct {
 	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`
-	// conditions are MinAvailableBreached and ResourcesApplied.
+	// conditions are MinAvailableBreached.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -2,15 +2,21 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/klog/v2"
 )
 
 // try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
@@ -87,6 +93,83 @@ func TestUnreachableServer(t *testing.T) {
 	code, _, err := try(t, nil, "--kubeconfig", path)
 	if code != 1 || !strings.Contains(err, "the API server at "+server.URL+" doesn't answer: ") || strings.Count(err, "\n") != 1 {
 		t.Errorf("exit code %d, said %q", code, err)
+	}
+}
+
+// An API server that asks for patience gets it, and then the request again.
+func TestRetryAfterIsRespected(t *testing.T) {
+	var asked []time.Time
+	busy := http.NewServeMux()
+	busy.HandleFunc("GET /version", func(w http.ResponseWriter, r *http.Request) {
+		if asked = append(asked, time.Now()); len(asked) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		serverVersion("v1.37.2").ServeHTTP(w, r)
+	})
+	_, _, err := try(t, busy)
+	if !strings.Contains(err, "install the CustomResourceDefinitions") {
+		t.Errorf("said %q", err)
+	}
+	if len(asked) != 2 || asked[1].Sub(asked[0]) < time.Second {
+		t.Errorf("asked at %v, with Retry-After: 1", asked)
+	}
+}
+
+func TestLogs(t *testing.T) {
+	defer klog.ClearLogger()
+	for name, test := range map[string]struct {
+		options Options
+		want    []string
+	}{
+		"error":   {Options{LogLevel: "error", LogFormat: "json"}, []string{`{"level":"error","msg":"failure","error":"why"}`}},
+		"info":    {Options{LogLevel: "info", LogFormat: "json"}, []string{`{"level":"info","msg":"start"}`, `{"level":"error","msg":"failure","error":"why"}`, `{"level":"info","msg":"from client-go"}`}},
+		"debug":   {Options{LogLevel: "debug", LogFormat: "json"}, []string{`{"level":"info","msg":"start"}`, `{"level":"debug","msg":"decision"}`, `{"level":"error","msg":"failure","error":"why"}`, `{"level":"info","msg":"from client-go"}`}},
+		"console": {Options{LogLevel: "info", LogFormat: "console"}, []string{"info\tstart", `error	failure	{"error": "why"}`, "info\tfrom client-go"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			logger := newLogger(test.options, &out)
+			logger.Info("start")
+			logger.V(2).Info("decision")
+			logger.Error(errors.New("why"), "failure")
+			klog.InfoS("from client-go")
+			klog.Flush()
+			var got []string
+			for line := range strings.Lines(out.String()) {
+				line = regexp.MustCompile(`"ts":"[^"]*",|^[^{\t]*\t`).ReplaceAllString(line, "")
+				got = append(got, strings.TrimSuffix(line, "\n"))
+			}
+			for i, want := range test.want {
+				test.want[i] = strings.ReplaceAll(want, `\t`, "\t")
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProbesAndMetrics(t *testing.T) {
+	var ready readiness
+	get := func(handler http.Handler, path string) (int, string) {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+		return recorder.Code, recorder.Body.String()
+	}
+	if code, _ := get(healthHandler(&ready), "/healthz"); code != http.StatusOK {
+		t.Errorf("/healthz answers %d", code)
+	}
+	if code, _ := get(healthHandler(&ready), "/readyz"); code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d before the caches are filled", code)
+	}
+	ready.ready.Store(true)
+	if code, _ := get(healthHandler(&ready), "/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz answers %d once the caches are filled", code)
+	}
+	if code, body := get(metricsHandler(), "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
+		t.Errorf("/metrics answers %d, %.100q", code, body)
 	}
 }
 

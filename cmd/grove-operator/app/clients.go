@@ -59,9 +59,8 @@ func restConfig(o Options) (*rest.Config, error) {
 	}
 	config.QPS = -1
 	config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", userAgent, buildVersion(), runtime.GOOS, runtime.GOARCH)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &limitInFlight{next: next, slots: make(chan struct{}, o.MaxRequestsInFlight)}
-	})
+	slots := make(chan struct{}, o.MaxRequestsInFlight)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &limitInFlight{next: next, slots: slots} })
 	return config, nil
 }
 

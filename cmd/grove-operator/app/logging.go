@@ -17,9 +17,9 @@ var verbosity = map[string]int{"error": -int(zapcore.ErrorLevel), "info": 0, "de
 func newLogger(o Options, out io.Writer) logr.Logger {
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	config.EncodeLevel = encodeLevel
 	encoder := zapcore.NewJSONEncoder(config)
 	if o.LogFormat == "console" {
-		config.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(config)
 	}
 	// zapr maps verbosity n to the zap level -n.
@@ -27,4 +27,16 @@ func newLogger(o Options, out io.Writer) logr.Logger {
 	logger := zapr.NewLogger(zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)))
 	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
 	return logger
+}
+
+// encodeLevel calls the verbosities that zap has no names for as the flag does.
+func encodeLevel(level zapcore.Level, encoder zapcore.PrimitiveArrayEncoder) {
+	switch verbosity := -int(level); {
+	case verbosity > 2:
+		encoder.AppendString("trace")
+	case verbosity > 0:
+		encoder.AppendString("debug")
+	default:
+		encoder.AppendString(level.String())
+	}
 }

@@ -81,15 +81,14 @@ func run(ctx context.Context, o Options) error {
 	}
 	ready.ready.Store(true)
 	if !o.LeaderElect {
-		operator.Run(ctx)
-		return nil
+		return operator.Run(ctx)
 	}
 	return lead(ctx, o, clients, operator.Run)
 }
 
 // lead calls work once this replica leads, and returns when work has, or when the lease was lost. The lease is released only
 // after work has returned, so that two replicas never work at a time.
-func lead(ctx context.Context, o Options, clients clients, work func(context.Context)) error {
+func lead(ctx context.Context, o Options, clients clients, work func(context.Context) error) error {
 	namespace, err := leaseNamespace(o)
 	if err != nil {
 		return err
@@ -125,21 +124,22 @@ func lead(ctx context.Context, o Options, clients clients, work func(context.Con
 		defer close(ended)
 		elector.Run(holding)
 	}()
+	var problem error
 	select {
 	case leading := <-started:
 		klog.FromContext(ctx).Info("Leading", "lease", klog.KRef(namespace, leaseName), "identity", identity)
 		working, stop := context.WithCancel(ctx)
 		defer stop()
 		context.AfterFunc(leading, stop)
-		work(working)
+		problem = work(working)
 	case <-ctx.Done():
 	}
 	release()
 	<-ended
-	if ctx.Err() == nil {
+	if problem == nil && ctx.Err() == nil {
 		return errLeaseLost
 	}
-	return nil
+	return problem
 }
 
 // leaseNamespace is what the flag says or else the namespace of the operator's pod.

@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -17,12 +18,17 @@ type CollectionClient interface {
 }
 
 // DeleteCollections deletes the children of a set that some selectors match besides, with a request for each selector, all at
-// a time. Garbage collection would delete them too, one by one and slowly.
-func DeleteCollections(ctx context.Context, client CollectionClient, set string, selectors []labels.Selector) error {
+// a time. Objects with the names to spare stay. Garbage collection would delete them too, one by one and slowly.
+func DeleteCollections(ctx context.Context, client CollectionClient, set string, selectors []labels.Selector, spare []string) error {
+	var others []fields.Selector
+	for _, name := range spare {
+		others = append(others, fields.OneTermNotEqualSelector(metav1.ObjectNameField, name))
+	}
+	but := fields.AndSelectors(others...).String()
 	ofSet, _ := labels.Set{v1alpha1.LabelPodCliqueSet: set, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.AsSelector().Requirements()
 	return inParallel(ctx, len(selectors), selectors, func(selector labels.Selector) error {
 		selector = selector.Add(ofSet...)
-		err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String()})
+		err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String(), FieldSelector: but})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("deleting what is labelled %s: %w", selector, err)
 		}

@@ -38,33 +38,42 @@ func Problems(err error) (problems []plan.Problem, rest error) {
 	return problems, utilerrors.FilterOut(err, isRefused)
 }
 
-// Reports remember the problems of each owner's children until they are described.
+// Report is what came of writing the children of an owner.
+type Report struct {
+	// Generation is that of the owner as it was when its children were written.
+	Generation int64
+	// Problems are what only a user can mend.
+	Problems []plan.Problem
+}
+
+// Reports remember the last report on each owner, until it is described. The zero value is ready for use.
 type Reports struct {
-	mu       sync.Mutex
-	problems map[cache.ObjectName][]plan.Problem
+	mu      sync.Mutex
+	reports map[cache.ObjectName]Report
 }
 
-// Set replaces the problems of an owner, and tells whether they have changed.
-func (r *Reports) Set(owner cache.ObjectName, problems []plan.Problem) (changed bool) {
+// Set replaces the report on an owner, and tells whether it has changed.
+func (r *Reports) Set(owner cache.ObjectName, report Report) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if slices.Equal(r.problems[owner], problems) {
-		return false
+	before := r.reports[owner]
+	if r.reports == nil {
+		r.reports = map[cache.ObjectName]Report{}
 	}
-	if r.problems == nil {
-		r.problems = map[cache.ObjectName][]plan.Problem{}
-	}
-	if len(problems) == 0 {
-		delete(r.problems, owner)
-	} else {
-		r.problems[owner] = problems
-	}
-	return true
+	r.reports[owner] = report
+	return before.Generation != report.Generation || !slices.Equal(before.Problems, report.Problems)
 }
 
-// Get returns the problems of an owner.
-func (r *Reports) Get(owner cache.ObjectName) []plan.Problem {
+// Get returns the report on an owner; an empty one if there is none.
+func (r *Reports) Get(owner cache.ObjectName) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.problems[owner]
+	return r.reports[owner]
+}
+
+// Forget drops the report on an owner that is gone.
+func (r *Reports) Forget(owner cache.ObjectName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.reports, owner)
 }

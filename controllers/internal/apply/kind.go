@@ -5,13 +5,16 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/lru"
@@ -26,6 +29,13 @@ const absent = "1"
 
 // anyVersion stands for whichever version of an object there is.
 const anyVersion = ""
+
+// refusalHolds is for how long a child that was refused isn't sent again unchanged: a bit less than RefusedRetry.
+const refusalHolds = RefusedRetry - 5*time.Second
+
+// RefusedRetry is when a child that was refused is tried again, if nothing else happens: what stands in its way, such as an
+// object of the same name or a quota, isn't always something that a controller watches.
+const RefusedRetry = 30 * time.Second
 
 // remembered is how many children each Kind remembers to be as they should.
 const remembered = 100_000
@@ -77,7 +87,8 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Fresh is told of every write.
 	Fresh *fresh.Tracker
 
-	equal *lru.Cache // by object name: the state last found equal to what is wanted
+	equal   *lru.Cache // by object name: the state last found equal to what is wanted
+	refused *lru.Cache // by object name: what was refused last
 }
 
 const defaultAtATime = 16
@@ -85,6 +96,7 @@ const defaultAtATime = 16
 // NewKind completes a Kind.
 func NewKind[T metav1.Object, C Configuration[C]](k Kind[T, C]) *Kind[T, C] {
 	k.equal = lru.New(remembered)
+	k.refused = lru.New(remembered)
 	k.AtATime = cmp.Or(k.AtATime, defaultAtATime)
 	return &k
 }
@@ -113,10 +125,34 @@ func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read 
 	})
 }
 
-// Apply makes one child as its configuration wants it. A child that is being deleted is left alone: its end wakes its owner.
-// The error is a Refused where the name belongs to something else, or where the API server finds the child invalid.
+// Apply makes one child as its configuration wants it. A child that is being deleted is left alone: its end, which the cache
+// sees, wakes its owner. The error is a problem for a user where the name belongs to something else, or where the API server
+// refuses the child; what was refused is sent again only if it has changed, or after a while.
 func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
 	name := cache.NewObjectName(*wanted.GetNamespace(), *wanted.GetName())
+	hash, err := hashOf(wanted)
+	if err != nil {
+		return err
+	}
+	if before, ok := k.refused.Get(name); ok && before.(refusal).holds(hash) {
+		return before.(refusal).err
+	}
+	if err = k.apply(ctx, owner, name, wanted); isRefused(err) {
+		k.refused.Add(name, refusal{wanted: hash, err: err, until: time.Now().Add(refusalHolds)})
+	}
+	return err
+}
+
+// refusal is what was said against a configuration, and for how long that isn't asked again.
+type refusal struct {
+	wanted uint64
+	err    error
+	until  time.Time
+}
+
+func (r refusal) holds(wanted uint64) bool { return r.wanted == wanted && time.Now().Before(r.until) }
+
+func (k *Kind[T, C]) apply(ctx context.Context, owner Owner, name cache.ObjectName, wanted C) error {
 	obj, exists, err := k.Cache.GetByKey(name.String())
 	if err != nil {
 		return err
@@ -144,21 +180,34 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 	}
 	// It exists after all: the cache is behind, or the object isn't labelled as Grove's.
 	live, err := k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return k.tryAgain(name, "it has just gone")
+	}
 	if err != nil {
 		return err
 	}
 	if wanted, err = withoutVersion(wanted); err != nil {
 		return err
 	}
+	mine, err := k.claim(owner, live)
+	if err == nil && (!mine || live.GetDeletionTimestamp() != nil) {
+		// The cache may never see its end.
+		return k.tryAgain(name, "it is being deleted")
+	}
+	if err != nil {
+		return err
+	}
 	return k.update(ctx, owner, name, live, wanted, anyVersion)
+}
+
+// tryAgain is the error of a child whose name will be free soon.
+func (k *Kind[T, C]) tryAgain(name cache.ObjectName, why string) error {
+	return apierrors.NewConflict(schema.GroupResource{Resource: k.Name}, name.Name, errors.New(why))
 }
 
 // update applies a configuration to an object, of some version, unless it already is as it should be.
 func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C, version string) error {
-	if live.GetDeletionTimestamp() != nil {
-		return nil
-	}
-	if mine, err := k.claim(owner, live); !mine {
+	if mine, err := k.claim(owner, live); !mine || live.GetDeletionTimestamp() != nil {
 		return err
 	}
 	state, err := k.stateOf(live, wanted)
@@ -213,9 +262,11 @@ func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectNam
 		return nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsForbidden(err):
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return refuse(v1alpha1.ReasonInvalidChild, "the API server refuses %s %s: %v; change the %s %s accordingly",
 			k.Name, name.Name, err, ownerKind, owner.Set)
+	case apierrors.IsForbidden(err), apierrors.IsRequestEntityTooLargeError(err):
+		return refuse(v1alpha1.ReasonForbiddenChild, "the API server refuses %s %s: %v", k.Name, name.Name, err)
 	default:
 		return fmt.Errorf("applying %s %s: %w", k.Name, name, err)
 	}

@@ -336,6 +336,52 @@ func TestNameConflicts(t *testing.T) {
 	}
 }
 
+// An object that is on its way out may still have the name for long, and nobody tells when it goes unless it is labelled.
+func TestNamesThatWillBeFree(t *testing.T) {
+	for name, test := range map[string]struct {
+		owners  []metav1.OwnerReference
+		problem bool
+	}{
+		"somebody else's": {problem: true},
+		"ours":            {owners: []metav1.OwnerReference{{APIVersion: "v1", Kind: "PodCliqueSet", Name: "set", UID: "owner", Controller: ptr.To(true)}}},
+		"a predecessor's": {owners: []metav1.OwnerReference{{APIVersion: "v1", Kind: "PodCliqueSet", Name: "set", UID: "before", Controller: ptr.To(true)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccounts(t)
+			a.create(nil, test.owners...)
+			a.edit(func(s *corev1.ServiceAccount) { s.Finalizers = []string{"example.com/slow"} })
+			if err := a.kube.CoreV1().ServiceAccounts(a.namespace).Delete(t.Context(), "child", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			problems, err := Problems(a.Kind.Apply(t.Context(), a.owner, a.wanted()))
+			if got := len(problems) > 0; got != test.problem {
+				t.Errorf("problems %v", problems)
+			}
+			if again := apierrors.IsConflict(err); again == test.problem {
+				t.Errorf("tried again soon: %v (%v)", again, err)
+			}
+		})
+	}
+}
+
+func TestWhatWasRefusedIsNotSentAgain(t *testing.T) {
+	a := newAccounts(t)
+	a.create(nil)
+	if sent, problems := a.apply(); sent == "" || len(problems) != 1 {
+		t.Errorf("sent %q, problems %v", sent, problems)
+	}
+	if sent, problems := a.apply(); sent != "" || len(problems) != 1 {
+		t.Errorf("again, sent %q, problems %v", sent, problems)
+	}
+	changed := a.wanted().WithAnnotations(map[string]string{"new": "1"})
+	if _, err := Problems(a.Kind.Apply(t.Context(), a.owner, changed)); err != nil {
+		t.Error(err)
+	}
+	if sent := a.writes.take(); sent == "" {
+		t.Error("sent nothing though the child has changed")
+	}
+}
+
 func TestWhatTheAPIServerRefusesIsAProblem(t *testing.T) {
 	a := newAccounts(t)
 	invalid := a.wanted().WithLabels(map[string]string{"no good": ""})

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 
@@ -23,14 +22,8 @@ type StatusClient[T, C any] interface {
 	ApplyStatus(ctx context.Context, config C, options metav1.ApplyOptions) (T, error)
 }
 
-// Object is an API object.
-type Object interface {
-	metav1.Object
-	runtime.Object
-}
-
 // Status writes the statuses, of type S, of the objects of one kind.
-type Status[T Object, S any, C Configuration[C]] struct {
+type Status[T report.Object, S any, C Configuration[C]] struct {
 	// Manager is the controller's field manager; the status has one of its own, derived from it.
 	Manager string
 	// Cache has the objects.

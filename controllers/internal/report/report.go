@@ -14,19 +14,26 @@ import (
 // actionReconcile is what Grove was doing when an event happened.
 const actionReconcile = "Reconcile"
 
+// Object is an API object.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
 // Transitions emits an event for each condition that users care about and that has changed from one status of an object to the
 // next. That a new object isn't available yet is no news.
-func Transitions(recorder events.EventRecorder, object runtime.Object, before, after []metav1.Condition) {
+func Transitions(recorder events.EventRecorder, object Object, before, after []metav1.Condition) {
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
 		switch condition.Type {
 		case v1alpha1.ConditionAvailable:
 			if was != nil && was.Status != condition.Status {
-				emit(recorder, object, condition, was.ObservedGeneration == condition.ObservedGeneration)
+				same := was.ObservedGeneration == condition.ObservedGeneration && condition.ObservedGeneration == object.GetGeneration()
+				emit(recorder, object, condition, same)
 			}
 		case v1alpha1.ConditionResourcesApplied:
 			bad := condition.Status != metav1.ConditionTrue
-			if (was == nil && bad) || (was != nil && (was.Status != condition.Status || was.Message != condition.Message)) {
+			if (was == nil && bad) || (was != nil && (was.Status != condition.Status || was.Reason != condition.Reason)) {
 				emit(recorder, object, condition, true)
 			}
 		}

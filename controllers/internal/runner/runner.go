@@ -6,6 +6,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -34,9 +35,6 @@ const (
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = time.Minute
-	// refusedRetry is when a child that was refused is tried again, if nothing else happens: what stands in its way, such as an
-	// object of the same name or a quota, isn't always something that a controller watches.
-	refusedRetry = 30 * time.Second
 )
 
 // Sync brings what belongs to a key to what it should be. It is called again after a time greater than zero that it returns, and
@@ -49,9 +47,11 @@ type Loop struct {
 	sync    Sync
 	workers int
 	// delay is how long a mark waits for others.
-	delay  time.Duration
-	queue  workqueue.TypedRateLimitingInterface[cache.ObjectName]
-	synced []cache.InformerSynced
+	delay time.Duration
+	queue workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	// watches register the handlers that mark keys. They wait until the loop runs: a replica of the operator that doesn't
+	// lead would only collect marks.
+	watches []func() (cache.ResourceEventHandlerRegistration, error)
 }
 
 // Children returns a loop that writes children. Its name appears in logs and metrics.
@@ -75,13 +75,32 @@ func newLoop(name string, sync Sync, workers int, delay time.Duration) *Loop {
 func (l *Loop) Mark(key cache.ObjectName) { l.queue.AddAfter(key, l.delay) }
 
 // Watch marks the keys that a change of an object concerns. An update concerns the keys of both states.
-func Watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
-	return watch(l, informer, keys, func(T, T) bool { return true })
+func Watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
+	watch(l, informer, keys, func(T, T) bool { return true })
 }
 
 // WatchSpecs is Watch, without updates that leave everything but the status as it was. It is for kinds that have one.
-func WatchSpecs[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) error {
-	return watch(l, informer, keys, differ[T])
+func WatchSpecs[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
+	watch(l, informer, keys, differ[T])
+}
+
+// WatchEnds marks the keys that the end of an object concerns. An end that the watch missed isn't told.
+func WatchEnds[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
+	l.handle(informer, cache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {
+		if object, ok := obj.(T); ok {
+			l.markAll(keys(object))
+		}
+	}})
+}
+
+func (l *Loop) handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) {
+	l.watches = append(l.watches, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
+}
+
+func (l *Loop) markAll(keys []cache.ObjectName) {
+	for _, key := range keys {
+		l.Mark(key)
+	}
 }
 
 // differ tells whether two states of an object differ in more than the status.
@@ -94,18 +113,16 @@ func differ[T metav1.Object](before, after T) bool {
 		!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
 }
 
-func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) error {
+func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) {
 	mark := func(obj any) {
 		if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 			obj = gone.Obj
 		}
 		if object, ok := obj.(T); ok {
-			for _, key := range keys(object) {
-				l.Mark(key)
-			}
+			l.markAll(keys(object))
 		}
 	}
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	l.handle(informer, cache.ResourceEventHandlerFuncs{
 		AddFunc: mark,
 		UpdateFunc: func(before, after any) {
 			if concerns(before.(T), after.(T)) {
@@ -115,20 +132,24 @@ func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys fu
 		},
 		DeleteFunc: mark,
 	})
-	if err != nil {
-		return err
-	}
-	l.synced = append(l.synced, registration.HasSynced)
-	return nil
 }
 
-// Run syncs keys, once the caches have been filled, until the context ends. It returns when all workers have.
-func (l *Loop) Run(ctx context.Context) {
+// Run syncs keys, once all that the caches have was seen, until the context ends. It returns when all workers have. The error
+// says that a cache has ended.
+func (l *Loop) Run(ctx context.Context) error {
+	defer l.queue.ShutDown()
+	var synced []cache.InformerSynced
+	for _, watch := range l.watches {
+		registration, err := watch()
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+		synced = append(synced, registration.HasSynced)
+	}
 	logger := klog.FromContext(ctx).WithName(l.name)
 	ctx = klog.NewContext(ctx, logger)
-	if !cache.WaitForCacheSync(ctx.Done(), l.synced...) {
-		l.queue.ShutDown()
-		return
+	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+		return nil
 	}
 	var running sync.WaitGroup
 	for range l.workers {
@@ -140,6 +161,7 @@ func (l *Loop) Run(ctx context.Context) {
 	<-ctx.Done()
 	l.queue.ShutDown()
 	running.Wait()
+	return nil
 }
 
 // next syncs one key; false once the queue has been shut down.
@@ -175,7 +197,7 @@ func (l *Loop) afterwards(ctx context.Context, logger klog.Logger, key cache.Obj
 	}
 	if len(problems) > 0 {
 		logger.V(2).Info("Children were refused", "problems", problems)
-		l.queue.AddAfter(key, refusedRetry)
+		l.queue.AddAfter(key, apply.RefusedRetry)
 	}
 	if again > 0 {
 		l.queue.AddAfter(key, again)

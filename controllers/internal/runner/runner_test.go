@@ -32,7 +32,9 @@ func syncs(t *testing.T, span time.Duration, result func(call int) (time.Duratio
 			return result(len(times))
 		})
 		c.Mark(key)
-		c.Run(ctx)
+		if err := c.Run(ctx); err != nil {
+			t.Error(err)
+		}
 	})
 	return times, logged
 }
@@ -62,7 +64,9 @@ func TestStatusesWaitForMoreChanges(t *testing.T) {
 		for _, after := range []time.Duration{0, 40, 99, 150} {
 			time.AfterFunc(after*time.Millisecond, func() { l.Mark(key) })
 		}
-		l.Run(ctx)
+		if err := l.Run(ctx); err != nil {
+			t.Error(err)
+		}
 	})
 	if want := []time.Duration{statusDelay, 250 * time.Millisecond}; !slices.Equal(times, want) {
 		t.Errorf("changes after 0, 40, 99 and 150 ms are described after %v, want %v", times, want)
@@ -110,7 +114,12 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	synced := make(chan struct{})
 	c := Children("test", func(context.Context, cache.ObjectName) (time.Duration, error) { close(synced); return time.Hour, nil })
 	ended := make(chan struct{})
-	go func() { defer close(ended); c.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		if err := c.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
 	c.Mark(key)
 	<-synced
 	stop()

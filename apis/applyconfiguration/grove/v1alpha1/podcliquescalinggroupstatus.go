@@ -13,7 +13,7 @@ import (
 type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	// observedGeneration is the metadata.generation that this status describes.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// replicas is the number of group replicas that have pods.
+	// replicas is the number of group replicas that the PodGangs have.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// scheduledReplicas is the number of group replicas whose minimum of pods is bound to nodes.
 	ScheduledReplicas *int32 `json:"scheduledReplicas,omitempty"`
@@ -21,7 +21,7 @@ type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
 	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
 	Selector *string `json:"selector,omitempty"`
-	// conditions are MinAvailableBreached and ResourcesApplied.
+	// conditions are MinAvailableBreached.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 

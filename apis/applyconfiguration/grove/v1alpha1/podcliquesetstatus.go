@@ -12,7 +12,8 @@ import (
 //
 // PodCliqueSetStatus is what Grove observed last.
 type PodCliqueSetStatusApplyConfiguration struct {
-	// observedGeneration is the metadata.generation that this status describes.
+	// observedGeneration is the metadata.generation that this status describes. A new one is described once all children
+	// follow it.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// replicas is the number of PodGangs that exist.
 	Replicas *int32 `json:"replicas,omitempty"`
@@ -26,7 +27,7 @@ type PodCliqueSetStatusApplyConfiguration struct {
 	CurrentGenerationHash *string `json:"currentGenerationHash,omitempty"`
 	// phase sums up the set in one word.
 	Phase *grovev1alpha1.PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Progressing, Degraded and ResourcesApplied.
+	// conditions are Available, Progressing and ResourcesApplied.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
 	PodGangStatuses []PodGangSummaryApplyConfiguration `json:"podGangStatuses,omitempty"`

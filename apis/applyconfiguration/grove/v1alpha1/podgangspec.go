@@ -7,6 +7,8 @@ package v1alpha1
 //
 // PodGangSpec describes the units of a replica that are placed all or nothing.
 type PodGangSpecApplyConfiguration struct {
+	// replicaIndex is the index of the replica of the set.
+	ReplicaIndex *int32 `json:"replicaIndex,omitempty"`
 	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
 	// the group's minAvailable.
 	PodGroups []PodGroupApplyConfiguration `json:"podGroups,omitempty"`
@@ -21,6 +23,14 @@ type PodGangSpecApplyConfiguration struct {
 // apply.
 func PodGangSpec() *PodGangSpecApplyConfiguration {
 	return &PodGangSpecApplyConfiguration{}
+}
+
+// WithReplicaIndex sets the ReplicaIndex field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReplicaIndex field is set to the value of the last call.
+func (b *PodGangSpecApplyConfiguration) WithReplicaIndex(value int32) *PodGangSpecApplyConfiguration {
+	b.ReplicaIndex = &value
+	return b
 }
 
 // WithPodGroups adds the given value to the PodGroups field in the declarative configuration
