@@ -94,7 +94,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err != nil {
 		return 0, err
 	}
-	c.deleted.forget(key)
+	c.deleted.replaced(key, set.UID)
 	if !c.fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}

@@ -34,11 +34,13 @@ func (d *deletedSets) note(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
 	return []cache.ObjectName{key}
 }
 
-// forget drops a set in whose place there is another.
-func (d *deletedSets) forget(set cache.ObjectName) {
+// replaced drops a set in whose place there is another, whose UID is given.
+func (d *deletedSets) replaced(set cache.ObjectName, by types.UID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.sets, set)
+	if d.sets[set] != by {
+		delete(d.sets, set)
+	}
 }
 
 // finish deletes the children of a set, once, if they are to go.
@@ -52,6 +54,8 @@ func (d *deletedSets) finish(set cache.ObjectName, deleteChildren func(types.UID
 	if err := deleteChildren(uid); err != nil {
 		return err
 	}
-	d.forget(set)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.sets, set)
 	return nil
 }

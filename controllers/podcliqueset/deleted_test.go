@@ -28,7 +28,8 @@ func TestDeletedSets(t *testing.T) {
 		"nothing":              {func(*deletedSets) {}, nil},
 		"deleted":              {func(d *deletedSets) { d.note(set("1", false)) }, []types.UID{"1"}},
 		"orphaned":             {func(d *deletedSets) { d.note(set("1", true)) }, nil},
-		"made again":           {func(d *deletedSets) { d.note(set("1", false)); d.forget(key) }, nil},
+		"made again":           {func(d *deletedSets) { d.note(set("1", false)); d.replaced(key, "2") }, nil},
+		"seen late":            {func(d *deletedSets) { d.note(set("1", false)); d.replaced(key, "1") }, []types.UID{"1"}},
 		"made again, orphaned": {func(d *deletedSets) { d.note(set("1", false)); d.note(set("2", true)) }, nil},
 		"deleted twice":        {func(d *deletedSets) { d.note(set("1", false)); d.note(set("2", false)) }, []types.UID{"2"}},
 	} {
