@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/util/flowcontrol"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
+	groveclient "grove.io/grove/apis/client/clientset/versioned/typed/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
@@ -29,15 +30,17 @@ const (
 
 // writer writes what the plan of a PodClique says.
 type writer struct {
-	pods   *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
-	status *apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]
+	podCliques func(namespace string) groveclient.PodCliqueInterface
+	pods       *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
+	status     *apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]
 	// failures slows down the replacement of pods that fail again and again.
 	failures *flowcontrol.Backoff
 }
 
 func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 	return &writer{
-		failures: flowcontrol.NewBackOff(firstReplacement, lastReplacement),
+		podCliques: cluster.Grove.GroveV1alpha1().PodCliques,
+		failures:   flowcontrol.NewBackOff(firstReplacement, lastReplacement),
 		pods: apply.NewKind(apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]{
 			Name: "Pod", Manager: plan.CliqueManager, Fresh: tracker,
 			Cache:     cluster.Children.Core().V1().Pods().Informer().GetIndexer(),
@@ -75,7 +78,10 @@ func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodAp
 // write makes the pods what the plan says. A pod that keeps failing may have to wait for its replacement; write returns how
 // long.
 func (w *writer) write(ctx context.Context, observed plan.Clique, actions plan.PodActions, now time.Time) (time.Duration, error) {
-	owner := apply.Owner{Object: observed.Object, Kind: kind, Set: observed.Set.Name}
+	podClique := observed.Object
+	owner := apply.Owner{Object: podClique, Kind: kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
+		return w.podCliques(podClique.Namespace).Get(ctx, podClique.Name, metav1.GetOptions{})
+	}}
 	replace, again := w.replaceable(actions.Replace, now)
 	return again, utilerrors.NewAggregate([]error{
 		w.pods.Delete(ctx, owner, actions.Delete),

@@ -120,14 +120,16 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 	}
 }
 
-func owner(observed plan.Set) apply.Owner {
-	return apply.Owner{Object: observed.Object, Kind: kind, Set: observed.Object.Name}
+func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
+	return apply.Owner{Object: set, Kind: kind, Set: set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
+		return w.cluster.Grove.GroveV1alpha1().PodCliqueSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
+	}}
 }
 
 // write makes the children what the set asks for: first what pods use, then the PodCliques that pods are made from, and last
 // what describes them. One that fails keeps none of the others back.
 func (w *writer) write(ctx context.Context, observed plan.Set) error {
-	owner := owner(observed)
+	owner := w.owner(observed.Object)
 	children := observed.Children()
 	errs := []error{
 		w.serviceAccounts.Apply(ctx, owner, children.ServiceAccount),

@@ -62,6 +62,21 @@ type Owner struct {
 	Kind string
 	// Set is the name of the PodCliqueSet that the owner is or belongs to.
 	Set string
+	// Live reads the owner from the API server.
+	Live func(ctx context.Context) (metav1.Object, error)
+}
+
+// mayAdopt tells whether the owner is there to stay. The cache may not know yet that it is being deleted and its children
+// orphaned; to adopt one then would be its end.
+func (o Owner) mayAdopt(ctx context.Context) (bool, error) {
+	live, err := o.Live(ctx)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %s %s before it adopts: %w", o.Kind, o.GetName(), err)
+	}
+	return live.GetUID() == o.GetUID() && live.GetDeletionTimestamp() == nil, nil
 }
 
 // Kind writes the children of one kind.
@@ -162,7 +177,7 @@ func (k *Kind[T, C]) apply(ctx context.Context, owner Owner, name cache.ObjectNa
 	}
 	live := obj.(T)
 	if k.Stripped {
-		if mine, err := k.claim(owner, live); !mine {
+		if mine, err := k.claim(ctx, owner, live); !mine {
 			return err
 		}
 		if live, err = k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); err != nil {
@@ -189,7 +204,7 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 	if wanted, err = withoutVersion(wanted); err != nil {
 		return err
 	}
-	mine, err := k.claim(owner, live)
+	mine, err := k.claim(ctx, owner, live)
 	if err == nil && (!mine || live.GetDeletionTimestamp() != nil) {
 		// The cache may never see its end.
 		return k.tryAgain(name, "it is being deleted")
@@ -207,7 +222,7 @@ func (k *Kind[T, C]) tryAgain(name cache.ObjectName, why string) error {
 
 // update applies a configuration to an object, of some version, unless it already is as it should be.
 func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C, version string) error {
-	if mine, err := k.claim(owner, live); !mine || live.GetDeletionTimestamp() != nil {
+	if mine, err := k.claim(ctx, owner, live); !mine || live.GetDeletionTimestamp() != nil {
 		return err
 	}
 	state, err := k.stateOf(live, wanted)
@@ -278,11 +293,11 @@ const ownerKind = "PodCliqueSet"
 // claim tells whether an object that has a child's name is the owner's, or may be adopted: one without a controller that
 // bears the set's labels, as is left when a set is deleted and its children are kept. What belonged to a predecessor of the
 // same name will be gone soon, and is nobody's problem.
-func (k *Kind[T, C]) claim(owner Owner, live T) (bool, error) {
+func (k *Kind[T, C]) claim(ctx context.Context, owner Owner, live T) (bool, error) {
 	controller := metav1.GetControllerOfNoCopy(live)
 	switch {
 	case controller == nil && live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy && live.GetLabels()[v1alpha1.LabelPodCliqueSet] == owner.Set:
-		return true, nil
+		return owner.mayAdopt(ctx)
 	case controller == nil:
 		return false, k.conflict(live.GetName(), "isn't controlled by anything")
 	case controller.UID == owner.GetUID():

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -118,9 +119,10 @@ func newAccounts(t *testing.T) *accounts {
 	factory.Start(stop)
 	t.Cleanup(func() { close(stop); factory.Shutdown() })
 	factory.WaitForCacheSync(stop)
+	owner := &metav1.ObjectMeta{Namespace: namespace.Name, Name: "set", UID: "owner"}
 	return &accounts{
 		T: t, kube: setup, namespace: namespace.Name, writes: sent,
-		owner: Owner{Object: &metav1.ObjectMeta{Namespace: namespace.Name, Name: "set", UID: "owner"}, Kind: "PodCliqueSet", Set: "set"},
+		owner: Owner{Object: owner, Kind: "PodCliqueSet", Set: "set", Live: func(context.Context) (metav1.Object, error) { return owner, nil }},
 		Kind: NewKind(Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
 			Name: "ServiceAccount", Manager: manager, Fresh: &fresh.Tracker{},
 			Cache:   informer.GetIndexer(),
@@ -331,6 +333,33 @@ func TestNameConflicts(t *testing.T) {
 			}
 			if taken := metav1.IsControlledBy(after, a.owner); taken != test.taken {
 				t.Errorf("taken: %v", taken)
+			}
+		})
+	}
+}
+
+// While a set is deleted and its children are orphaned, the cache may have it as if nothing had happened.
+func TestNothingIsAdoptedByAnOwnerThatGoes(t *testing.T) {
+	for name, owner := range map[string]*metav1.ObjectMeta{
+		"going":    {UID: "owner", DeletionTimestamp: &metav1.Time{}},
+		"replaced": {UID: "another"},
+		"gone":     nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccounts(t)
+			a.owner.Live = func(context.Context) (metav1.Object, error) {
+				if owner == nil {
+					return nil, apierrors.NewNotFound(schema.GroupResource{}, "set")
+				}
+				return owner, nil
+			}
+			before := a.create(map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelPodCliqueSet: "set"})
+			a.seen()
+			if sent, problems := a.apply(); sent != "" || problems != nil {
+				t.Errorf("sent %q, problems %v", sent, problems)
+			}
+			if after := a.get(); after.ResourceVersion != before.ResourceVersion {
+				t.Error("the orphan was touched")
 			}
 		})
 	}
