@@ -2,9 +2,12 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -51,9 +54,21 @@ func (s Set) Status(applied int64, problems []Problem, now time.Time) v1alpha1.P
 	status.Phase = s.phase(status)
 	conditions := newConditions(live.Conditions, status.ObservedGeneration, now)
 	s.setConditions(conditions, status, waiting)
-	conditions.setResourcesApplied(problems)
+	conditions.setResourcesApplied(append(slices.Clone(problems), s.podProblems()...))
 	status.Conditions = conditions.list
 	return status
+}
+
+// podProblems are what PodCliques say of pods that can't be as they should.
+func (s Set) podProblems() []Problem {
+	var problems []Problem
+	for _, podClique := range slices.SortedFunc(maps.Values(s.PodCliques), byName) {
+		applied := meta.FindStatusCondition(podClique.Status.Conditions, v1alpha1.ConditionResourcesApplied)
+		if applied != nil && applied.Status == metav1.ConditionFalse {
+			problems = append(problems, Problem{Reason: applied.Reason, Message: applied.Message})
+		}
+	}
+	return problems
 }
 
 // settled tells whether the statuses of all children are of their current specs. Before that, they may say of a new generation

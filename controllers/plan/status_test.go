@@ -257,6 +257,18 @@ func TestAnEmptySliceHasNotSucceeded(t *testing.T) {
 	}
 }
 
+func TestProblemsWithPodsReachTheSet(t *testing.T) {
+	w := newWorld(workers(), ready)
+	w.settle()
+	clique := w.cliques[0]
+	clique.Object.Status = clique.Status([]Problem{{Reason: v1alpha1.ReasonInvalidChild, Message: "no such volume"}}, someTime().Time)
+	status := w.Status(1, nil, someTime().Time)
+	got := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionResourcesApplied)
+	if got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonInvalidChild || got.Message != "no such volume" {
+		t.Errorf("a pod is refused: %+v", got)
+	}
+}
+
 func TestObservedGeneration(t *testing.T) {
 	for name, test := range map[string]struct {
 		applied int64

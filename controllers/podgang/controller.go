@@ -116,6 +116,9 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 // have what one depends on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
 func (c *controller) observe(podGang *v1alpha1.PodGang) (plan.Gang, bool) {
 	gang := plan.Gang{Object: podGang}
+	if _, there := observe.Set(c.cluster, podGang); !there {
+		return gang, false
+	}
 	for _, name := range plan.PodCliquesOf(podGang) {
 		podClique, err := c.podCliques.PodCliques(podGang.Namespace).Get(name)
 		if err != nil || !sameController(podClique, podGang) {

@@ -123,7 +123,7 @@ Everything is ready. In another terminal:
   export KUBECONFIG=%[1]s
   export PATH=%[2]s:$PATH
 
-  kubectl get grove                                        # everything Grove made
+  kubectl get grove                                        # the four kinds of Grove
   kubectl get podcliqueset %[3]s -o yaml
   kubectl get podclique,podgang,svc -l grove.io/podcliqueset=%[3]s
   kubectl get pods -o wide -l grove.io/podcliqueset=%[3]s

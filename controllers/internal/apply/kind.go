@@ -299,19 +299,16 @@ func (k *Kind[T, C]) claim(ctx context.Context, owner Owner, live T) (bool, erro
 	case controller == nil && live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy && live.GetLabels()[v1alpha1.LabelPodCliqueSet] == owner.Set:
 		return owner.mayAdopt(ctx)
 	case controller == nil:
-		return false, k.conflict(live.GetName(), "isn't controlled by anything")
+		return false, refuse(v1alpha1.ReasonNameConflict, "%s %s exists and isn't controlled by anything; delete it, or give the %s another name",
+			k.Name, live.GetName(), ownerKind)
 	case controller.UID == owner.GetUID():
 		return true, nil
 	case controller.Kind == owner.Kind && controller.Name == owner.GetName():
 		return false, nil
 	default:
-		return false, k.conflict(live.GetName(), fmt.Sprintf("is controlled by %s %s", controller.Kind, controller.Name))
+		return false, refuse(v1alpha1.ReasonNameConflict, "%s %s exists and is controlled by %s %s; give that or the %s another name",
+			k.Name, live.GetName(), controller.Kind, controller.Name, ownerKind)
 	}
-}
-
-func (k *Kind[T, C]) conflict(name, whose string) error {
-	return refuse(v1alpha1.ReasonNameConflict, "%s %s exists and %s; delete it, or give the %s another name",
-		k.Name, name, whose, ownerKind)
 }
 
 // Delete deletes children, several at a time, each by its UID. One that is being deleted already isn't deleted again.

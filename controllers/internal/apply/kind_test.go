@@ -308,9 +308,9 @@ func TestNameConflicts(t *testing.T) {
 	}{
 		"nobody's": {problem: "ServiceAccount child exists and isn't controlled by anything; delete it, or give the PodCliqueSet another name"},
 		"a controller's": {owners: []metav1.OwnerReference{controller("Deployment", "web", "1")},
-			problem: "ServiceAccount child exists and is controlled by Deployment web; delete it, or give the PodCliqueSet another name"},
+			problem: "ServiceAccount child exists and is controlled by Deployment web; give that or the PodCliqueSet another name"},
 		"another set's": {labels: otherSet, owners: []metav1.OwnerReference{controller("PodCliqueSet", "other", "1")},
-			problem: "ServiceAccount child exists and is controlled by PodCliqueSet other; delete it, or give the PodCliqueSet another name"},
+			problem: "ServiceAccount child exists and is controlled by PodCliqueSet other; give that or the PodCliqueSet another name"},
 		"a predecessor's":    {labels: ours, owners: []metav1.OwnerReference{controller("PodCliqueSet", "set", "before")}},
 		"an orphan":          {labels: ours, taken: true},
 		"another set's left": {labels: otherSet, problem: "ServiceAccount child exists and isn't controlled by anything; delete it, or give the PodCliqueSet another name"},

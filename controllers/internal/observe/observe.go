@@ -11,20 +11,27 @@ import (
 	"grove.io/grove/controllers/plan"
 )
 
+// Set finds the PodCliqueSet that controls a child. It is false where there is none, or where it isn't there to stay.
+func Set(cluster *cluster.Cluster, child metav1.Object) (*v1alpha1.PodCliqueSet, bool) {
+	owner := metav1.GetControllerOfNoCopy(child)
+	if owner == nil {
+		return nil, false
+	}
+	sets := cluster.GroveInformers.Grove().V1alpha1().PodCliqueSets().Lister()
+	set, err := sets.PodCliqueSets(child.GetNamespace()).Get(owner.Name)
+	return set, err == nil && set.UID == owner.UID && set.DeletionTimestamp == nil
+}
+
 // Clique gathers what decides about the pods of a PodClique. It is false while the caches don't have the PodCliqueSet, or the
 // scaling group, that the PodClique belongs to: their arrival will be seen.
 func Clique(cluster *cluster.Cluster, podClique *v1alpha1.PodClique) (plan.Clique, bool) {
 	observed := plan.Clique{Object: podClique}
-	owner := metav1.GetControllerOfNoCopy(podClique)
-	if owner == nil {
-		return observed, false
-	}
-	grove := cluster.GroveInformers.Grove().V1alpha1()
-	set, err := grove.PodCliqueSets().Lister().PodCliqueSets(podClique.Namespace).Get(owner.Name)
-	if err != nil || set.UID != owner.UID || set.DeletionTimestamp != nil {
+	set, there := Set(cluster, podClique)
+	if !there {
 		return observed, false
 	}
 	observed.Set = set
+	grove := cluster.GroveInformers.Grove().V1alpha1()
 	if name := plan.ScalingGroupOf(set, podClique); name != "" {
 		group, err := grove.PodCliqueScalingGroups().Lister().PodCliqueScalingGroups(podClique.Namespace).Get(name)
 		if err != nil || !metav1.IsControlledBy(group, set) {
