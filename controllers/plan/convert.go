@@ -8,8 +8,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
-// convert turns an API type into its apply configuration, or an apply configuration into an API type. The two have the
-// same JSON form; what is unset in one is unset in the other.
+// Configuration turns an API type into its apply configuration. The two have the same JSON form.
 func Configuration[To, From any](from *From) *To {
 	data, err := json.Marshal(from)
 	if err != nil {

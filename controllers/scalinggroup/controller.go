@@ -17,6 +17,7 @@ import (
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
 	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
 )
@@ -27,7 +28,6 @@ const manager = "grove-scalinggroup"
 type controller struct {
 	cluster *cluster.Cluster
 	groups  grovelisters.PodCliqueScalingGroupLister
-	sets    grovelisters.PodCliqueSetLister
 	status  *apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
 }
 
@@ -37,7 +37,6 @@ func New(cluster *cluster.Cluster) []*runner.Loop {
 	c := &controller{
 		cluster: cluster,
 		groups:  grove.PodCliqueScalingGroups().Lister(),
-		sets:    grove.PodCliqueSets().Lister(),
 		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
 			Manager: manager, Recorder: cluster.Recorder,
 			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
@@ -94,19 +93,12 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if err != nil || group.DeletionTimestamp != nil {
 		return 0, err
 	}
-	owner := metav1.GetControllerOfNoCopy(group)
-	if owner == nil {
-		return 0, nil
-	}
 	if !c.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
-	set, err := c.sets.PodCliqueSets(key.Namespace).Get(owner.Name)
-	if apierrors.IsNotFound(err) || (err == nil && set.UID != owner.UID) {
+	set, there := observe.Set(c.cluster, group)
+	if !there {
 		return 0, nil
-	}
-	if err != nil {
-		return 0, err
 	}
 	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()
 	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
