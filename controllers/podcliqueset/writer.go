@@ -88,8 +88,6 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 		}),
 		podGangs: apply.NewKind(apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]{
 			Name: "PodGang", Manager: plan.SetManager, Fresh: tracker,
-			// PodGangs describe pods, which come first.
-			AtATime: 2,
 			Cache:   groveCaches.PodGangs().Informer().GetIndexer(),
 			Extract: grovev1alpha1.ExtractPodGang,
 			Client: func(namespace string) apply.Client[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration] {

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -186,53 +186,45 @@ func TestHelp(t *testing.T) {
 }
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
-	const limit, requests = 3, 20
-	var running, most atomic.Int32
-	arrived, proceed := make(chan struct{}, requests), make(chan struct{})
-	transport := &limitInFlight{slots: make(chan struct{}, limit), next: roundTripper(func(*http.Request) (*http.Response, error) {
-		highest(&most, running.Add(1))
-		arrived <- struct{}{}
-		<-proceed
-		running.Add(-1)
-		return &http.Response{}, nil
-	})}
-	var done sync.WaitGroup
-	send := func(url string) {
-		done.Go(func() {
-			request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-			if _, err := transport.RoundTrip(request); err != nil {
-				t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		const inFlight, descriptions, requests = 96, 2, 200
+		var running atomic.Int32
+		proceed := make(chan struct{})
+		transport := &limitInFlight{limit: newLimit(inFlight), next: roundTripper(func(*http.Request) (*http.Response, error) {
+			running.Add(1)
+			<-proceed
+			return &http.Response{}, nil
+		})}
+		send := func(method, url string) {
+			request, _ := http.NewRequestWithContext(t.Context(), method, url, nil)
+			go func() {
+				if _, err := transport.RoundTrip(request); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		expect := func(what string, want int32) {
+			t.Helper()
+			synctest.Wait()
+			if got := running.Load(); got != want {
+				t.Errorf("%d requests are under way after %s; want %d", got, what, want)
 			}
-		})
-	}
-	for range requests {
-		send("http://server/api")
-	}
-	for range limit {
-		<-arrived
-	}
-	send("http://server/api?watch=true")
-	<-arrived
-	if got := running.Load(); got != limit+1 {
-		t.Errorf("%d requests are under way beside a watch; want %d", got-1, limit)
-	}
-	close(proceed)
-	done.Wait()
-	if got := most.Load(); got > limit+1 {
-		t.Errorf("%d requests were under way at a time, with a watch; want at most %d", got, limit+1)
-	}
+		}
+		for range requests {
+			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podgangs/a/status")
+		}
+		expect("descriptions", descriptions)
+		for range requests {
+			send(http.MethodPatch, "http://server/api/v1/namespaces/n/pods/a")
+		}
+		expect("pods", inFlight)
+		send(http.MethodGet, "http://server/api/v1/pods?watch=true")
+		expect("a watch", inFlight+1)
+		close(proceed)
+		expect("all were answered", 2*requests+1)
+	})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
-
-// highest raises a maximum.
-func highest(most *atomic.Int32, value int32) {
-	for {
-		before := most.Load()
-		if value <= before || most.CompareAndSwap(before, value) {
-			return
-		}
-	}
-}

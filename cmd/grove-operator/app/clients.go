@@ -59,8 +59,8 @@ func restConfig(o Options) (*rest.Config, error) {
 	}
 	config.QPS = -1
 	config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", userAgent, buildVersion(), runtime.GOOS, runtime.GOARCH)
-	slots := make(chan struct{}, o.MaxRequestsInFlight)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &limitInFlight{next: next, slots: slots} })
+	limit := newLimit(o.MaxRequestsInFlight)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &limitInFlight{next: next, limit: limit} })
 	return config, nil
 }
 
@@ -106,24 +106,4 @@ func checkServer(server discovery.DiscoveryInterface, host string) error {
 			host, v1alpha1.SchemeGroupVersion, err)
 	}
 	return nil
-}
-
-// limitInFlight bounds how many requests are under way at a time. Watches don't count: they are under way all the time.
-type limitInFlight struct {
-	next  http.RoundTripper
-	slots chan struct{}
-}
-
-// RoundTrip waits for a slot and sends a request.
-func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Query().Get("watch") == "true" {
-		return l.next.RoundTrip(request)
-	}
-	select {
-	case l.slots <- struct{}{}:
-	case <-request.Context().Done():
-		return nil, request.Context().Err()
-	}
-	defer func() { <-l.slots }()
-	return l.next.RoundTrip(request)
 }

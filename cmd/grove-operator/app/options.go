@@ -56,7 +56,7 @@ func parse(args []string, out io.Writer) (Options, error) {
 	flags.SortFlags = false
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig `file`; by default the credentials of the operator's pod are used")
 	flags.StringArrayVar(&o.Namespaces, "namespace", nil, "look after PodCliqueSets in this `namespace` only; may be repeated (default all namespaces)")
-	flags.IntVar(&o.MaxRequestsInFlight, "max-requests-in-flight", 64, "how many requests may wait for the API server at a time, watches aside")
+	flags.IntVar(&o.MaxRequestsInFlight, "max-requests-in-flight", 192, "how many requests may wait for the API server at a time, watches aside")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "let one of several replicas of the operator work at a time")
 	flags.StringVar(&o.LeaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease that the leader holds; by default that of the operator's pod")
 	flags.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that fell silent stays leader")

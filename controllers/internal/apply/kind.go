@@ -3,7 +3,6 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,8 +96,6 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Immutable is set for a kind most of which can't be changed: it returns a configuration with what has to stay from
 	// what is owned, and the rest from what is wanted.
 	Immutable func(owned, wanted C) C
-	// AtATime is how many children of one owner are written at a time. Default 16.
-	AtATime int
 	// Fresh is told of every write.
 	Fresh *fresh.Tracker
 
@@ -106,13 +103,13 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	refused *lru.Cache // by object name: what was refused last
 }
 
-const defaultAtATime = 16
+// atATime is how many children of one owner are written at a time.
+const atATime = 128
 
 // NewKind completes a Kind.
 func NewKind[T metav1.Object, C Configuration[C]](k Kind[T, C]) *Kind[T, C] {
 	k.equal = lru.New(remembered)
 	k.refused = lru.New(remembered)
-	k.AtATime = cmp.Or(k.AtATime, defaultAtATime)
 	return &k
 }
 
@@ -125,13 +122,13 @@ type equalState struct {
 
 // All applies configurations, several at a time, begun in their order. The error is the aggregate of all that failed.
 func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
-	return inParallel(ctx, k.AtATime, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
+	return inParallel(ctx, atATime, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
 }
 
 // AllRead is All for configurations that repeat what was read from the children. Each is applied to the very version that
 // was read, by name, and the error is a conflict where there is a newer one.
 func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read map[string]T) error {
-	return inParallel(ctx, k.AtATime, wanted, func(config C) error {
+	return inParallel(ctx, atATime, wanted, func(config C) error {
 		name := cache.NewObjectName(*config.GetNamespace(), *config.GetName())
 		if live, ok := read[name.Name]; ok {
 			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
@@ -313,7 +310,7 @@ func (k *Kind[T, C]) claim(ctx context.Context, owner Owner, live T) (bool, erro
 
 // Delete deletes children, several at a time, each by its UID. One that is being deleted already isn't deleted again.
 func (k *Kind[T, C]) Delete(ctx context.Context, owner Owner, children []T) error {
-	return inParallel(ctx, k.AtATime, children, func(child T) error {
+	return inParallel(ctx, atATime, children, func(child T) error {
 		if child.GetDeletionTimestamp() != nil {
 			return nil
 		}

@@ -26,7 +26,7 @@ import (
 const (
 	// childWorkers is how many keys of a loop that writes children are synced at a time. Most of a sync is waiting for the API
 	// server, where requests in flight are bounded.
-	childWorkers = 32
+	childWorkers = 128
 	// statusWorkers is the same for a loop that writes statuses. Where the API server is slow, statuses wait, and more changes
 	// go into each: what they describe comes first.
 	statusWorkers = 2
