@@ -1,8 +1,8 @@
 // Command controlplane is a Kubernetes control plane in one program: it behaves as etcd, kube-apiserver,
 // kube-controller-manager, kube-scheduler, kubectl, kwok or kwokctl, whichever name it is called by.
 //
-// The seven share most of their packages, and linking them once takes a fraction of the time and of the disk
-// that linking each takes.
+// The seven share most of their packages: linked as one they need half the processor time for linking, and a third of the
+// disk, that they need one by one. Compiling, most of a first build, is the same.
 package main
 
 import (
