@@ -4,6 +4,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,7 @@ import (
 	"grove.io/grove/apis/client/clientset/versioned"
 	"grove.io/grove/apis/client/clientset/versioned/scheme"
 	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/podclique"
 	"grove.io/grove/controllers/podcliqueset"
@@ -23,49 +26,111 @@ import (
 // reporter is the name under which events are reported.
 const reporter = "grove-operator"
 
+// Scheduler backends.
+const (
+	// BackendAuto is kube-scheduler's gang scheduling wherever and as soon as the API server serves it.
+	BackendAuto = "auto"
+	// BackendKubernetes is the same, and an error where it isn't served at the start.
+	BackendKubernetes = "kubernetes"
+	// BackendNone schedules each pod by itself.
+	BackendNone = "none"
+)
+
+// Config says how an Operator works.
+type Config struct {
+	// Namespaces are those whose sets are looked after; all if there is none.
+	Namespaces []string
+	// SchedulerBackend is BackendAuto, BackendKubernetes or BackendNone.
+	SchedulerBackend string
+	// NetworkTopologyKey is the node label of pack groups that give none.
+	NetworkTopologyKey string
+}
+
 // Operator is the controllers and their caches. The caches can be filled, by Start, long before the controllers run.
 type Operator struct {
+	config      Config
+	discovery   *gang.Discovery
 	clusters    []*cluster.Cluster
+	backends    []gang.Backend
 	loops       []*runner.Loop
 	broadcaster events.EventBroadcaster
 	stop        chan struct{}
+	background  sync.WaitGroup
 }
 
-// New makes the controllers for some namespaces, or for all if none is given.
-func New(grove versioned.Interface, kube kubernetes.Interface, namespaces []string) (*Operator, error) {
+// New makes the controllers.
+func New(grove versioned.Interface, kube kubernetes.Interface, config Config) (*Operator, error) {
 	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: kube.EventsV1()})
-	o := &Operator{broadcaster: broadcaster, stop: make(chan struct{})}
+	namespaces, probed := config.Namespaces, corev1.NamespaceDefault
 	if len(namespaces) == 0 {
 		namespaces = []string{corev1.NamespaceAll}
+	} else {
+		probed = namespaces[0]
+	}
+	o := &Operator{
+		config:      config,
+		discovery:   gang.NewDiscovery(kube, probed, config.NetworkTopologyKey),
+		broadcaster: broadcaster,
+		stop:        make(chan struct{}),
 	}
 	for _, namespace := range namespaces {
-		one, err := cluster.New(grove, kube, broadcaster.NewRecorder(scheme.Scheme, reporter), namespace)
+		one, err := cluster.New(grove, kube, broadcaster.NewRecorder(scheme.Scheme, reporter), namespace, o.stop)
 		if err != nil {
 			return nil, err
 		}
-		o.clusters = append(o.clusters, one)
-		for _, newController := range []func(*cluster.Cluster) []*runner.Loop{
-			podcliqueset.New, podclique.New, scalinggroup.New, podgang.New,
-		} {
-			o.loops = append(o.loops, newController(one)...)
+		backend, err := o.backendFor(one)
+		if err != nil {
+			return nil, err
 		}
+		o.clusters, o.backends = append(o.clusters, one), append(o.backends, backend)
+		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend), podclique.New(one, backend), scalinggroup.New(one), podgang.New(one, backend))
 	}
 	return o, nil
 }
 
-// Start fills the caches and begins to send events. It returns once the caches are filled.
+func (o *Operator) backendFor(one *cluster.Cluster) (gang.Backend, error) {
+	if o.config.SchedulerBackend == BackendNone {
+		return gang.None{NetworkTopologyKey: o.config.NetworkTopologyKey}, nil
+	}
+	return gang.NewKubernetes(o.discovery, one)
+}
+
+// Start fills the caches, and begins to send events and to look for gang scheduling. It returns once the caches are filled.
 func (o *Operator) Start(ctx context.Context) error {
 	if err := o.broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
 		return fmt.Errorf("recording events: %w", err)
 	}
 	for _, one := range o.clusters {
-		one.Start(o.stop)
+		one.Start()
+	}
+	if err := o.discover(ctx); err != nil {
+		return err
 	}
 	for _, one := range o.clusters {
 		if err := one.WaitForSync(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// discover looks for gang scheduling, now and until the operator stops.
+func (o *Operator) discover(ctx context.Context) error {
+	if o.config.SchedulerBackend == BackendNone {
+		return nil
+	}
+	if err := o.discovery.Probe(ctx); err != nil {
+		return err
+	}
+	if err := o.discovery.Required(); err != nil && o.config.SchedulerBackend == BackendKubernetes {
+		return fmt.Errorf("--scheduler-backend=%s: %w", BackendKubernetes, err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	o.background.Go(func() { o.discovery.Run(ctx) })
+	o.background.Go(func() {
+		<-o.stop
+		cancel()
+	})
 	return nil
 }
 
@@ -81,8 +146,10 @@ func (o *Operator) Run(ctx context.Context) error {
 // Stop ends what Start began.
 func (o *Operator) Stop() {
 	close(o.stop)
-	for _, one := range o.clusters {
+	o.background.Wait()
+	for i, one := range o.clusters {
 		one.Shutdown()
+		o.backends[i].Shutdown()
 	}
 	o.broadcaster.Shutdown()
 }

@@ -64,10 +64,11 @@ type childBuilder struct {
 }
 
 func (b *childBuilder) owner() *metav1ac.OwnerReferenceApplyConfiguration {
-	return controllerReference(b.Object, "PodCliqueSet")
+	return ControllerReference(b.Object, "PodCliqueSet")
 }
 
-func controllerReference(owner metav1.Object, kind string) *metav1ac.OwnerReferenceApplyConfiguration {
+// ControllerReference says that an object controls another.
+func ControllerReference(owner metav1.Object, kind string) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).
 		WithKind(kind).
@@ -206,7 +207,8 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32) *grovev1alpha1.
 func (b *childBuilder) podGang(i int32) *grovev1alpha1.PodGangApplyConfiguration {
 	gang := gang{template: b.template, i: i, cliqueReplicas: b.cliqueReplicas, groupReplicas: b.groupReplicas}
 	return grovev1alpha1.PodGang(PodGangName(b.Object.Name, i), b.Object.Namespace).
-		WithLabels(replicaLabels(b.Object, i)).
+		WithLabels(merge(mirrored(b.Object.Labels), replicaLabels(b.Object, i))).
+		WithAnnotations(mirrored(b.Object.Annotations)).
 		WithOwnerReferences(b.owner()).
 		WithSpec(gang.spec())
 }

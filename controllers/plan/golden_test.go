@@ -63,7 +63,7 @@ func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 		objects = append(objects, clique)
 	}
 	for _, pod := range cliques(live(set, children), nil)[0].PodActions().Create {
-		objects = append(objects, pod)
+		objects = append(objects, pod.Config)
 	}
 	var all bytes.Buffer
 	for _, object := range objects {

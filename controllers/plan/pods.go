@@ -16,20 +16,33 @@ type Clique struct {
 	Set *v1alpha1.PodCliqueSet
 	// Group is the scaling group that the PodClique is a member of; nil if there is none.
 	Group *v1alpha1.PodCliqueScalingGroup
+	// Gang is the PodGang of the PodClique's replica; nil while there is none.
+	Gang *v1alpha1.PodGang
 	// Pods are those that the PodClique controls.
 	Pods []*corev1.Pod
+	// Scheduling is what the scheduler can do for the gang.
+	Scheduling Scheduling
 }
 
 // PodActions are what has to be done to a PodClique's pods.
 type PodActions struct {
-	// Create has the pods that are missing, lowest indexes first.
-	Create []*corev1ac.PodApplyConfiguration
+	// Create has the pods that are missing and have nothing to wait for: those of units first, lowest indexes first.
+	Create []NewPod
 	// Delete has the pods that are not wanted.
 	Delete []*corev1.Pod
 	// Replace has the pods that failed. They keep their names, so they are deleted first and created once they are gone.
 	Replace []*corev1.Pod
 	// Relabel has the pods whose labels or annotations are not as they should be. Nothing else of a pod can be changed.
 	Relabel []*corev1ac.PodApplyConfiguration
+}
+
+// NewPod is a pod that is to be created.
+type NewPod struct {
+	Config *corev1ac.PodApplyConfiguration
+	// Group is the scheduler's group that the pod is in; empty for none.
+	Group string
+
+	membership membership
 }
 
 // PodActions brings the pods of a PodClique to what its spec says. There are none for a PodClique that its set has no
@@ -43,17 +56,16 @@ func (c Clique) PodActions() PodActions {
 	if clique == nil || i >= c.Set.Spec.Replicas {
 		return actions
 	}
-	existing := map[string]*corev1.Pod{}
-	for _, pod := range c.Pods {
-		existing[pod.Name] = pod
-	}
+	existing := c.podsByName()
 	builder := c.podBuilder(t, clique, i)
 	for _, id := range c.podIdentities() {
 		pod := existing[id.name]
 		delete(existing, id.name)
 		switch {
 		case pod == nil:
-			actions.Create = append(actions.Create, builder.pod(id))
+			if builder.released(id) {
+				actions.Create = append(actions.Create, builder.newPod(id))
+			}
 		case pod.DeletionTimestamp != nil:
 			// Its successor waits until the name is free.
 		case pod.Status.Phase == corev1.PodFailed:
@@ -70,7 +82,16 @@ func (c Clique) PodActions() PodActions {
 		}
 	}
 	slices.SortFunc(actions.Delete, byName)
+	actions.Create = inOrder(actions.Create)
 	return actions
+}
+
+func (c Clique) podsByName() map[string]*corev1.Pod {
+	named := map[string]*corev1.Pod{}
+	for _, pod := range c.Pods {
+		named[pod.Name] = pod
+	}
+	return named
 }
 
 // podIdentity says which pod of a PodClique one is.
@@ -113,6 +134,13 @@ func (c Clique) slices() []slice {
 // podBuilder builds the pods of one PodClique.
 type podBuilder struct {
 	Clique
+	template template
+	clique   *v1alpha1.PodCliqueTemplateSpec
+	i        int32
+	topology topology
+	release  Release
+	// running are the slices, and whether it is their surplus, that have pods already.
+	running     map[sliceKey]bool
 	spec        *corev1ac.PodSpecApplyConfiguration
 	labels      map[string]string
 	annotations map[string]string
@@ -125,6 +153,12 @@ type podBuilder struct {
 func (c Clique) podBuilder(t template, clique *v1alpha1.PodCliqueTemplateSpec, i int32) podBuilder {
 	b := podBuilder{
 		Clique:      c,
+		template:    t,
+		clique:      clique,
+		i:           i,
+		topology:    t.topology(i, c.Scheduling),
+		release:     ReleaseOf(c.Gang),
+		running:     map[sliceKey]bool{},
 		spec:        podSpecConfiguration(&c.Object.Spec.PodSpec),
 		labels:      t.cliqueLabels(clique, i),
 		annotations: clique.Annotations,
@@ -134,6 +168,12 @@ func (c Clique) podBuilder(t template, clique *v1alpha1.PodCliqueTemplateSpec, i
 		b.numPods = t.numGroupPods(group)
 		b.rank = t.groupRank(group, clique.Name)
 	}
+	named := c.podsByName()
+	for _, id := range c.podIdentities() {
+		if pod := named[id.name]; pod != nil && pod.DeletionTimestamp == nil {
+			b.running[b.keyOf(id)] = true
+		}
+	}
 	b.spec.WithSubdomain(HeadlessServiceName(c.Set.Name))
 	if b.spec.ServiceAccountName == nil {
 		b.spec.WithServiceAccountName(c.Set.Name)
@@ -142,6 +182,46 @@ func (c Clique) podBuilder(t template, clique *v1alpha1.PodCliqueTemplateSpec, i
 		b.spec.WithPriorityClassName(class)
 	}
 	return b
+}
+
+// sliceKey names the part of a slice that a pod is in: its group replica and, among the pods of that, the unit's or the surplus.
+type sliceKey struct {
+	group   string
+	surplus bool
+}
+
+func (b podBuilder) keyOf(id podIdentity) sliceKey {
+	key := sliceKey{surplus: b.membership(id, b.template, b.i).surplus}
+	if id.group != nil {
+		key.group = index(*id.group)
+	}
+	return key
+}
+
+// released tells whether a pod has nothing to wait for. One that was lost comes back at once, while others of its part of the
+// slice are there.
+func (b podBuilder) released(id podIdentity) bool {
+	m := b.membership(id, b.template, b.i)
+	switch {
+	case b.running[b.keyOf(id)]:
+		return true
+	case m.surplus:
+		return b.release.Surplus && hasUnit(b.Gang, m.unit)
+	default:
+		return m.base || b.release.Scaled
+	}
+}
+
+// newPod is a pod with its place in the gang.
+func (b podBuilder) newPod(id podIdentity) NewPod {
+	m := b.membership(id, b.template, b.i)
+	pod := NewPod{Config: b.pod(id), membership: m}
+	shape := b.topology.shape(m.base, b.template.unitCliques(b.i, m.base, b.Object.Name), b.Scheduling)
+	if b.Scheduling.Gangs && !m.surplus {
+		pod.Group = shape.group(m.unit, b.Object.Name)
+	}
+	b.topology.place(pod.Config, m, shape, b.Object.Name, b.template.leads(b.clique, id))
+	return pod
 }
 
 // pod is the complete configuration of one pod.
@@ -154,7 +234,7 @@ func (b podBuilder) pod(id podIdentity) *corev1ac.PodApplyConfiguration {
 	return corev1ac.Pod(id.name, b.Object.Namespace).
 		WithLabels(b.podLabels(id)).
 		WithAnnotations(b.annotations).
-		WithOwnerReferences(controllerReference(b.Object, "PodClique")).
+		WithOwnerReferences(ControllerReference(b.Object, "PodClique")).
 		WithSpec(&spec)
 }
 
@@ -162,6 +242,12 @@ func (b podBuilder) podLabels(id podIdentity) map[string]string {
 	labels := merge(b.labels, map[string]string{v1alpha1.LabelPodIndex: index(id.index)})
 	if id.group != nil {
 		labels[v1alpha1.LabelGroupReplicaIndex] = index(*id.group)
+	}
+	if len(b.topology.packs) > 0 {
+		labels[v1alpha1.LabelGangUnit] = b.membership(id, b.template, b.i).unit
+	}
+	if len(b.topology.spread) > 0 && b.template.leads(b.clique, id) {
+		labels[v1alpha1.LabelReplicaLead] = v1alpha1.ReplicaLead
 	}
 	return labels
 }
@@ -227,6 +313,9 @@ func contains(have, want map[string]string) bool {
 	}
 	return true
 }
+
+// PodGangOf is the name of the PodGang that a PodClique is labelled with.
+func PodGangOf(podClique *v1alpha1.PodClique) string { return podClique.Labels[v1alpha1.LabelPodGang] }
 
 // ScalingGroupOf is the name of the scaling group that a PodClique of a set is a member of; empty if there is none.
 func ScalingGroupOf(set *v1alpha1.PodCliqueSet, podClique *v1alpha1.PodClique) string {

@@ -40,6 +40,7 @@ func cliqueNamed(t *testing.T, set *v1alpha1.PodCliqueSet, name string, pods fun
 	t.Helper()
 	for _, clique := range cliques(live(set, Set{Object: set}.Children()), pods) {
 		if clique.Object.Name == name {
+			clique.Gang = scheduledGang(clique.Gang)
 			return clique
 		}
 	}
@@ -75,6 +76,7 @@ func TestPodOfAMember(t *testing.T) {
 		Spec: corev1.PodSpec{
 			Hostname:           "train-worker-1-1-1",
 			Subdomain:          "train-headless",
+			SchedulingGroup:    &corev1.PodSchedulingGroup{PodGroupName: ptr.To("train-1-group-1")},
 			ServiceAccountName: "train",
 		},
 	}
@@ -167,7 +169,7 @@ func TestPodActions(t *testing.T) {
 			actions := clique.PodActions()
 			got := map[string][]string{}
 			for _, pod := range actions.Create {
-				got["create"] = append(got["create"], *pod.Name)
+				got["create"] = append(got["create"], *pod.Config.Name)
 			}
 			for _, pod := range actions.Delete {
 				got["delete"] = append(got["delete"], pod.Name)

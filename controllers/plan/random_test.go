@@ -136,7 +136,7 @@ func live(set *v1alpha1.PodCliqueSet, children Children) Set {
 func cliques(observed Set, pods func(clique Clique) []*corev1.Pod) []Clique {
 	var all []Clique
 	for _, podClique := range observed.PodCliques {
-		clique := Clique{Object: podClique, Set: observed.Object}
+		clique := Clique{Object: podClique, Set: observed.Object, Gang: observed.PodGangs[podClique.Labels[v1alpha1.LabelPodGang]], Scheduling: everything}
 		if group := ScalingGroupOf(observed.Object, podClique); group != "" {
 			clique.Group = observed.ScalingGroups[group]
 		}
@@ -149,11 +149,36 @@ func cliques(observed Set, pods func(clique Clique) []*corev1.Pod) []Clique {
 	return all
 }
 
-// allPods makes every pod that a PodClique asks for.
+// everything is a scheduler that can do all that a set can ask for.
+var everything = Scheduling{Gangs: true, Topology: true, Composite: true, NetworkTopologyKey: "rack"}
+
+// allPods makes every pod that a PodClique asks for, once all its gang is scheduled.
 func allPods(clique Clique) []*corev1.Pod {
+	if clique.Gang != nil {
+		clique.Gang = scheduledGang(clique.Gang)
+	}
+	return podsOf(clique.PodActions().Create)
+}
+
+// podsOf plays the API server.
+func podsOf(created []NewPod) []*corev1.Pod {
 	var pods []*corev1.Pod
-	for _, config := range clique.PodActions().Create {
-		pods = append(pods, Configuration[corev1.Pod](config))
+	for _, one := range created {
+		pod := Configuration[corev1.Pod](one.Config)
+		if one.Group != "" {
+			pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: &one.Group}
+		}
+		pods = append(pods, pod)
 	}
 	return pods
+}
+
+// scheduledGang copies a gang, with a status that says that every unit is scheduled.
+func scheduledGang(gang *v1alpha1.PodGang) *v1alpha1.PodGang {
+	gang = gang.DeepCopy()
+	gang.Status.PodGroups = nil
+	for _, slice := range podGroupsOf(gang) {
+		gang.Status.PodGroups = append(gang.Status.PodGroups, v1alpha1.PodGroupStatus{Name: slice.Name, Scheduled: slice.MinReplicas})
+	}
+	return gang
 }

@@ -69,3 +69,24 @@ func firstTime(recorded *metav1.Time, seen bool, now time.Time) *metav1.Time {
 	time := metav1.NewTime(now).Rfc3339Copy()
 	return &time
 }
+
+// SetBegins tells whether a status says no more of a set than that its children are being created.
+func SetBegins(status *v1alpha1.PodCliqueSetStatus) bool {
+	return status.Phase == v1alpha1.PodCliqueSetCreating && applied(status.Conditions)
+}
+
+// GangBegins tells whether a status says no more of a PodGang than that its pods are being created and scheduled.
+func GangBegins(status *v1alpha1.PodGangStatus) bool {
+	return status.Phase == v1alpha1.PodGangPending &&
+		has(status.Conditions, v1alpha1.ReasonInsufficientPods) &&
+		!has(status.Conditions, v1alpha1.ReasonUnschedulable) && !has(status.Conditions, v1alpha1.ReasonSchedulingGated) &&
+		!has(status.Conditions, v1alpha1.ReasonSchedulingGroupMissing)
+}
+
+func applied(conditions []metav1.Condition) bool {
+	return !meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionResourcesApplied)
+}
+
+func has(conditions []metav1.Condition, reason string) bool {
+	return slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Reason == reason })
+}

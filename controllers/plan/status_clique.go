@@ -2,8 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -15,9 +17,9 @@ func (c Clique) Status(problems []Problem, now time.Time) v1alpha1.PodCliqueStat
 		ObservedGeneration: c.Object.Generation,
 		Selector:           c.scaleSelector(),
 	}
-	slices := c.sliceCounts()
+	bySlice := c.sliceCounts()
 	if first := c.slices(); len(first) > 0 {
-		status.SliceReplicas = slices[first[0].name].pods
+		status.SliceReplicas = bySlice[first[0].name].pods
 	}
 	hash := PodTemplateHash(&c.Object.Spec.PodSpec)
 	var all counts
@@ -29,16 +31,21 @@ func (c Clique) Status(problems []Problem, now time.Time) v1alpha1.PodCliqueStat
 
 	live := c.Object.Status
 	conditions := newConditions(live.Conditions, c.Object.Generation, now)
-	scheduled, missing := c.everySlice(slices, func(s *counts) int32 { return s.scheduled }, "scheduled")
+	scheduled, missing := c.everySlice(bySlice, func(s *counts) int32 { return s.scheduled }, "scheduled")
 	conditions.setBool(v1alpha1.ConditionPodCliqueScheduled, scheduled, c.podsReason(scheduled), missing)
-	available, missing := c.everySlice(slices, func(s *counts) int32 { return s.available }, "available")
+	available, missing := c.everySlice(bySlice, func(s *counts) int32 { return s.available }, "available")
 	conditions.setBool(v1alpha1.ConditionMinAvailableBreached, !available, c.podsReason(available), missing)
 	conditions.setResourcesApplied(problems)
 	status.Conditions = conditions.list
 
-	ready, _ := c.everySlice(slices, func(s *counts) int32 { return s.ready }, "ready")
+	ready, _ := c.everySlice(bySlice, func(s *counts) int32 { return s.ready }, "ready")
 	status.FirstAvailableTime = firstTime(live.FirstAvailableTime, ready && !c.off(), now)
 	return status
+}
+
+// Begins tells whether there is nothing to say yet of a PodClique but that its pods are being created and scheduled.
+func (c Clique) Begins() bool {
+	return !c.off() && !slices.ContainsFunc(c.Pods, func(pod *corev1.Pod) bool { return isScheduled(pod) || schedulersWords(pod) != "" })
 }
 
 // off tells whether the PodClique has no pods because it, or its group, is scaled to 0.
@@ -59,7 +66,7 @@ func (c Clique) podsReason(enough bool) string {
 
 // everySlice tells whether each slice that counts has at least minAvailable of some sort of pods, and says which lacks
 // how many. Slices of the base unit count: what is above a group's minAvailable may be missing.
-func (c Clique) everySlice(slices map[string]*counts, number func(*counts) int32, what string) (bool, string) {
+func (c Clique) everySlice(bySlice map[string]*counts, number func(*counts) int32, what string) (bool, string) {
 	if c.off() {
 		return true, ""
 	}
@@ -68,7 +75,7 @@ func (c Clique) everySlice(slices map[string]*counts, number func(*counts) int32
 		if slice.group != nil && *slice.group >= groupMinAvailable(&c.Group.Spec) {
 			break
 		}
-		if have := number(slices[slice.name]); have < least {
+		if have := number(bySlice[slice.name]); have < least {
 			return false, fmt.Sprintf("%s: %d of %d pods %s, at least %d needed",
 				slice.name, have, replicasOf(c.Object.Spec.Replicas), what, least)
 		}

@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -12,20 +15,27 @@ import (
 
 // Gang is a PodGang with the PodCliques of its replica.
 type Gang struct {
-	Object  *v1alpha1.PodGang
+	Object *v1alpha1.PodGang
+	// Set is the PodCliqueSet that controls the PodGang.
+	Set     *v1alpha1.PodCliqueSet
 	Cliques []Clique
+	// Scheduling is what the scheduler can do for the gang.
+	Scheduling Scheduling
+	// Verdicts have the scheduler's own words on units that it can't place, by the units' names.
+	Verdicts map[string]string
 }
 
-// Status describes a PodGang.
-func (g Gang) Status(now time.Time) v1alpha1.PodGangStatus {
+// Status describes a PodGang. Problems are those with what the scheduler is told of it.
+func (g Gang) Status(problems []Problem, now time.Time) v1alpha1.PodGangStatus {
 	groups := g.groups()
 	base := groups[:len(g.Object.Spec.PodGroups)]
 	live := g.Object.Status
 	conditions := newConditions(live.Conditions, g.Object.Generation, now)
-	scheduled, missing := everyGroup(base, func(c *counts) int32 { return c.scheduled }, "scheduled")
-	conditions.setBool(v1alpha1.ConditionScheduled, scheduled, podsReason(scheduled), missing)
+	g.setScheduled(conditions, groups)
 	ready, missing := everyGroup(base, func(c *counts) int32 { return c.ready }, "ready")
 	conditions.setBool(v1alpha1.ConditionReady, ready, podsReason(ready), missing)
+	enforced, reason, message := g.gangScheduling(problems)
+	conditions.setBool(v1alpha1.ConditionGangScheduling, enforced, reason, message)
 
 	status := v1alpha1.PodGangStatus{
 		ObservedGeneration: g.Object.Generation,
@@ -42,6 +52,78 @@ func (g Gang) Status(now time.Time) v1alpha1.PodGangStatus {
 		})
 	}
 	return status
+}
+
+// setScheduled says whether the base unit, and all scaled ones, are scheduled, and what the first that isn't waits for.
+func (g Gang) setScheduled(conditions *conditions, groups []countedGroup) {
+	base, scaled := waiting{reason: v1alpha1.ReasonSufficientPods}, waiting{reason: v1alpha1.ReasonSufficientPods}
+	for _, unit := range unitsOf(g.Object) {
+		var own []countedGroup
+		own, groups = groups[:len(unit.Slices)], groups[len(unit.Slices):]
+		enough, lacks := everyGroup(own, func(c *counts) int32 { return c.scheduled }, "scheduled")
+		if enough {
+			continue
+		}
+		why := g.holdsBack(unit)
+		why.message = lacks + "; " + why.message
+		switch {
+		case unit.Base:
+			base = why
+		case scaled.message == "":
+			scaled = why
+		}
+	}
+	conditions.setBool(v1alpha1.ConditionScheduled, base.message == "", base.reason, base.message)
+	if len(g.Object.Spec.ScaledGroups) == 0 {
+		meta.RemoveStatusCondition(&conditions.list, v1alpha1.ConditionScaledGroupsScheduled)
+		return
+	}
+	conditions.setBool(v1alpha1.ConditionScaledGroupsScheduled, scaled.message == "", scaled.reason, scaled.message)
+}
+
+// waiting is why a unit isn't scheduled.
+type waiting struct{ reason, message string }
+
+// holdsBack says why a unit isn't scheduled: what waits to be created, scheduling gates of a user's, or else the scheduler's words.
+func (g Gang) holdsBack(unit Unit) waiting {
+	existing := g.pods()
+	exist, all, words := 0, 0, ""
+	for _, slice := range unit.Slices {
+		for n := range slice.MinReplicas {
+			all++
+			pod := existing[PodName(slice.Name, n)]
+			if pod == nil {
+				continue
+			}
+			exist++
+			if gates := pod.Spec.SchedulingGates; len(gates) > 0 {
+				return waiting{v1alpha1.ReasonSchedulingGated,
+					fmt.Sprintf("pod %s is held back by its scheduling gate %s, and with it the whole unit", pod.Name, gates[0].Name)}
+			}
+			words = cmp.Or(words, schedulersWords(pod))
+		}
+	}
+	words = cmp.Or(g.Verdicts[unit.Name], words)
+	switch {
+	case exist < all && !unit.Base && !ReleaseOf(g.Object).Scaled:
+		return waiting{v1alpha1.ReasonInsufficientPods, "its pods are created once the base unit is scheduled"}
+	case exist < all:
+		return waiting{v1alpha1.ReasonInsufficientPods, fmt.Sprintf("%d of its %d pods exist", exist, all)}
+	case words != "":
+		return waiting{v1alpha1.ReasonUnschedulable, "the scheduler says: " + words}
+	default:
+		return waiting{v1alpha1.ReasonInsufficientPods, "the scheduler hasn't tried yet"}
+	}
+}
+
+// schedulersWords are what the scheduler says of a pod that it couldn't place.
+func schedulersWords(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return condition.Message
+		}
+	}
+	return ""
 }
 
 // countedGroup is a pod group with the counts of its slice.

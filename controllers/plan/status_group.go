@@ -49,6 +49,11 @@ func (g Group) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus {
 	return status
 }
 
+// Begins tells whether there is nothing to say yet of a scaling group but that its pods are being created and scheduled.
+func (g Group) Begins() bool {
+	return replicasOf(g.Object.Spec.Replicas) > 0 && !slices.ContainsFunc(g.PodGangs, func(gang *v1alpha1.PodGang) bool { return gang.Status.ObservedGeneration > 0 })
+}
+
 func (g Group) reason(breach string) string {
 	switch {
 	case replicasOf(g.Object.Spec.Replicas) == 0:

@@ -119,7 +119,7 @@ func (w *world) settle() v1alpha1.PodCliqueSetStatus {
 	}
 	var gangs []*v1alpha1.PodGang
 	for _, gang := range w.PodGangs {
-		gang.Status = Gang{Object: gang, Cliques: w.cliques}.Status(now)
+		gang.Status = Gang{Object: gang, Set: w.Object, Cliques: w.cliques, Scheduling: everything}.Status(nil, now)
 		gangs = append(gangs, gang)
 	}
 	for _, group := range w.ScalingGroups {

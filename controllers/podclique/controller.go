@@ -16,15 +16,18 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/plan"
 )
 
 const kind = "PodClique"
 
 type controller struct {
 	cluster    *cluster.Cluster
+	backend    gang.Backend
 	podCliques grovelisters.PodCliqueLister
 	cache      cache.Indexer
 	writer     *writer
@@ -34,15 +37,16 @@ type controller struct {
 }
 
 // New returns the loops of the controller.
-func New(cluster *cluster.Cluster) []*runner.Loop {
+func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	pods := cluster.Children.Core().V1().Pods().Informer()
 	tracker := &fresh.Tracker{}
 	c := &controller{
 		cluster:    cluster,
+		backend:    backend,
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodCliques().Informer().GetIndexer(),
-		writer:     newWriter(cluster, tracker),
+		writer:     newWriter(cluster, backend, tracker),
 		fresh:      tracker,
 	}
 	children := runner.Children("podclique", c.sync)
@@ -51,6 +55,7 @@ func New(cluster *cluster.Cluster) []*runner.Loop {
 	runner.Watch(children, pods, ownerOf)
 	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf)
+	runner.WatchWhere(children, grove.PodGangs().Informer(), inGang, releases)
 
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), itself)
 	runner.Watch(c.statuses, pods, ownerOf)
@@ -64,6 +69,20 @@ func itself(podClique *v1alpha1.PodClique) []cache.ObjectName {
 }
 
 func ownerOf(pod *corev1.Pod) []cache.ObjectName { return index.ControllerKey(kind, pod) }
+
+// inGang are the PodCliques of a gang.
+func inGang(podGang *v1alpha1.PodGang) []cache.ObjectName {
+	var keys []cache.ObjectName
+	for _, name := range plan.PodCliquesOf(podGang) {
+		keys = append(keys, cache.NewObjectName(podGang.Namespace, name))
+	}
+	return keys
+}
+
+// releases tells whether pods may be created that had to wait.
+func releases(before, after *v1alpha1.PodGang) bool {
+	return plan.ReleaseOf(before) != plan.ReleaseOf(after) || before.UID != after.UID
+}
 
 // membersOf are the PodCliques that scale with a group.
 func (c *controller) membersOf(group *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
@@ -103,6 +122,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if !complete {
 		return 0, nil
 	}
+	observed.Scheduling = c.backend.Scheduling(key.Namespace, plan.PodGangOf(podClique))
 	actions := observed.PodActions()
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
@@ -118,7 +138,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	podClique, err := c.podCliques.PodCliques(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.writer.status.Fresh.Forget(key)
+		c.writer.status.Forget(key)
 		return 0, nil
 	}
 	if err != nil || podClique.DeletionTimestamp != nil {
@@ -131,6 +151,10 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if !complete {
 		return 0, nil
 	}
-	status := observed.Status(c.reports.Get(key).Problems, c.cluster.Clock.Now())
-	return 0, c.writer.status.Write(ctx, podClique, &status)
+	now := c.cluster.Clock.Now()
+	status := observed.Status(c.reports.Get(key).Problems, now)
+	if wait := c.writer.status.Beginning(podClique, now); wait > 0 && len(c.reports.Get(key).Problems) == 0 && observed.Begins() {
+		return wait, nil
+	}
+	return 0, c.writer.status.Write(ctx, podClique, &status, now)
 }

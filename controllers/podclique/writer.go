@@ -17,6 +17,7 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
 )
@@ -30,6 +31,7 @@ const (
 
 // writer writes what the plan of a PodClique says.
 type writer struct {
+	backend    gang.Backend
 	podCliques func(namespace string) groveclient.PodCliqueInterface
 	pods       *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
 	status     *apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]
@@ -37,8 +39,9 @@ type writer struct {
 	failures *flowcontrol.Backoff
 }
 
-func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
+func newWriter(cluster *cluster.Cluster, backend gang.Backend, tracker *fresh.Tracker) *writer {
 	return &writer{
+		backend:    backend,
 		podCliques: cluster.Grove.GroveV1alpha1().PodCliques,
 		failures:   flowcontrol.NewBackOff(firstReplacement, lastReplacement),
 		pods: apply.NewKind(apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]{
@@ -86,9 +89,21 @@ func (w *writer) write(ctx context.Context, observed plan.Clique, actions plan.P
 	return again, utilerrors.NewAggregate([]error{
 		w.pods.Delete(ctx, owner, actions.Delete),
 		w.pods.Delete(ctx, owner, replace),
-		w.pods.All(ctx, owner, actions.Create),
+		w.pods.All(ctx, owner, w.joined(actions.Create)),
 		w.pods.All(ctx, owner, actions.Relabel),
 	})
+}
+
+// joined are the configurations of new pods, each made a member of its group.
+func (w *writer) joined(pods []plan.NewPod) []*corev1ac.PodApplyConfiguration {
+	var configs []*corev1ac.PodApplyConfiguration
+	for _, pod := range pods {
+		if pod.Group != "" {
+			w.backend.Join(pod.Config, pod.Group)
+		}
+		configs = append(configs, pod.Config)
+	}
+	return configs
 }
 
 // replaceable are the failed pods that may be replaced now: at once the first time, later each time after that. For the

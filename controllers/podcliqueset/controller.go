@@ -18,6 +18,7 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
@@ -37,7 +38,7 @@ type controller struct {
 }
 
 // New returns the loops of the controller.
-func New(cluster *cluster.Cluster) []*runner.Loop {
+func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	core := cluster.Children.Core().V1()
 	rbac := cluster.Children.Rbac().V1()
@@ -45,7 +46,7 @@ func New(cluster *cluster.Cluster) []*runner.Loop {
 	c := &controller{
 		cluster: cluster,
 		sets:    grove.PodCliqueSets().Lister(),
-		writer:  newWriter(cluster, tracker),
+		writer:  newWriter(cluster, backend, tracker),
 		fresh:   tracker,
 	}
 	children := runner.Children("podcliqueset", c.sync)
@@ -114,7 +115,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.writer.status.Fresh.Forget(key)
+		c.writer.status.Forget(key)
 		return 0, nil
 	}
 	if err != nil || set.DeletionTimestamp != nil {
@@ -123,9 +124,15 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if !c.writer.status.Fresh.Fresh(key) {
 		return fresh.Retry, nil
 	}
-	report := c.reports.Get(key)
-	status := c.observe(set).Status(report.Generation, report.Problems, c.cluster.Clock.Now())
-	return 0, c.writer.status.Write(ctx, set, &status)
+	now, report := c.cluster.Clock.Now(), c.reports.Get(key)
+	if wait := c.writer.status.TooSoon(set, now); wait > 0 {
+		return wait, nil
+	}
+	status := c.observe(set).Status(report.Generation, report.Problems, now)
+	if wait := c.writer.status.Beginning(set, now); wait > 0 && plan.SetBegins(&status) {
+		return wait, nil
+	}
+	return 0, c.writer.status.Write(ctx, set, &status, now)
 }
 
 // observe reads the caches, children by their controller.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -21,13 +22,18 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/plan"
 )
 
+// statusSpacing is, for each replica of a set, the time between two writes of the set's status.
+const statusSpacing = 4 * time.Millisecond
+
 // writer writes what a set's plan says.
 type writer struct {
 	cluster         *cluster.Cluster
+	backend         gang.Backend
 	podLister       corelisters.PodLister
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
@@ -39,12 +45,13 @@ type writer struct {
 	status          *apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]
 }
 
-func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
+func newWriter(cluster *cluster.Cluster, backend gang.Backend, tracker *fresh.Tracker) *writer {
 	grove, kube := cluster.Grove.GroveV1alpha1(), cluster.Kube
 	groveCaches := cluster.GroveInformers.Grove().V1alpha1()
 	core, rbac := cluster.Children.Core().V1(), cluster.Children.Rbac().V1()
 	return &writer{
 		cluster:   cluster,
+		backend:   backend,
 		podLister: core.Pods().Lister(),
 		serviceAccounts: apply.NewKind(apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
 			Name: "ServiceAccount", Manager: plan.SetManager, Fresh: tracker,
@@ -109,6 +116,10 @@ func newWriter(cluster *cluster.Cluster, tracker *fresh.Tracker) *writer {
 			Conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
 			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodCliqueSet, *grovev1alpha1.PodCliqueSetApplyConfiguration] {
 				return grove.PodCliqueSets(namespace)
+			},
+			// A status has an entry for each replica, and a change of one writes them all.
+			Spacing: func(set *v1alpha1.PodCliqueSet) time.Duration {
+				return time.Duration(set.Spec.Replicas) * statusSpacing
 			},
 			Configuration: func(set *v1alpha1.PodCliqueSet, status *v1alpha1.PodCliqueSetStatus) *grovev1alpha1.PodCliqueSetApplyConfiguration {
 				return grovev1alpha1.PodCliqueSet(set.Name, set.Namespace).
@@ -180,6 +191,7 @@ func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName, uid types.
 		apply.DeleteCollections(ctx, grove.PodCliques(set.Namespace), set.Name, all, nil),
 		apply.DeleteCollections(ctx, grove.PodGangs(set.Namespace), set.Name, all, nil),
 		apply.DeleteCollections(ctx, grove.PodCliqueScalingGroups(set.Namespace), set.Name, all, nil),
+		w.backend.DeleteAll(ctx, set.Namespace, set.Name),
 	})
 }
 

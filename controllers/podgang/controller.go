@@ -1,4 +1,4 @@
-// Package podgang is the controller of PodGangs: it describes how far each gang has come.
+// Package podgang is the controller of PodGangs: it tells the scheduler of each gang, and describes how far the gang has come.
 package podgang
 
 import (
@@ -16,28 +16,35 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
 )
 
+const kind = "PodGang"
+
 // manager is the controller's field manager.
 const manager = "grove-podgang"
 
 type controller struct {
 	cluster    *cluster.Cluster
+	backend    gang.Backend
 	podGangs   grovelisters.PodGangLister
 	podCliques grovelisters.PodCliqueLister
 	cache      cache.Indexer
+	reports    apply.Reports
+	statuses   *runner.Loop
 	status     *apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]
 }
 
-// New returns the loop of the controller.
-func New(cluster *cluster.Cluster) []*runner.Loop {
+// New returns the loops of the controller.
+func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	c := &controller{
 		cluster:    cluster,
+		backend:    backend,
 		podGangs:   grove.PodGangs().Lister(),
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodGangs().Informer().GetIndexer(),
@@ -55,13 +62,20 @@ func New(cluster *cluster.Cluster) []*runner.Loop {
 			},
 		},
 	}
-	statuses := runner.Statuses("podgang-status", c.describe)
-	runner.Watch(statuses, grove.PodGangs().Informer(), itself)
-	runner.Watch(statuses, cluster.Children.Core().V1().Pods().Informer(), gangOf[*corev1.Pod])
-	runner.WatchSpecs(statuses, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique])
-	runner.WatchSpecs(statuses, grove.PodCliqueScalingGroups().Informer(), c.gangsOf)
-	runner.WatchSpecs(statuses, grove.PodCliqueSets().Informer(), c.replicasOf)
-	return []*runner.Loop{statuses}
+	pods := cluster.Children.Core().V1().Pods().Informer()
+	children := runner.Children("podgang", c.sync)
+	c.statuses = runner.Statuses("podgang-status", c.describe)
+	runner.WatchSpecs(children, grove.PodGangs().Informer(), itself)
+	runner.WatchSpecs(children, pods, gangOf[*corev1.Pod])
+	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.replicasOf)
+
+	runner.Watch(c.statuses, grove.PodGangs().Informer(), itself)
+	runner.Watch(c.statuses, pods, gangOf[*corev1.Pod])
+	runner.WatchSpecs(c.statuses, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique])
+	runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), c.gangsOf)
+	runner.WatchSpecs(c.statuses, grove.PodCliqueSets().Informer(), c.replicasOf)
+	backend.Watch(c.all, children, c.statuses)
+	return []*runner.Loop{children, c.statuses}
 }
 
 func itself(podGang *v1alpha1.PodGang) []cache.ObjectName {
@@ -91,11 +105,49 @@ func (c *controller) replicasOf(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
 	return index.Keys(index.Controlled[*v1alpha1.PodGang](c.cache, set.UID))
 }
 
+// all are the gangs that there are.
+func (c *controller) all() []cache.ObjectName {
+	var keys []cache.ObjectName
+	for _, obj := range c.cache.List() {
+		keys = append(keys, cache.MetaObjectToName(obj.(*v1alpha1.PodGang)))
+	}
+	return keys
+}
+
+// sync brings what the scheduler knows of one PodGang to what it should be.
+func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	podGang, err := c.podGangs.PodGangs(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.backend.Forget(key)
+		c.reports.Forget(key)
+		return 0, nil
+	}
+	if err != nil || podGang.DeletionTimestamp != nil {
+		return 0, err
+	}
+	if !c.backend.Fresh(key) {
+		return fresh.Retry, nil
+	}
+	observed, complete := c.observe(podGang)
+	if !complete {
+		return 0, nil
+	}
+	owner := apply.Owner{Object: podGang, Kind: kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
+		return c.cluster.Grove.GroveV1alpha1().PodGangs(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	}}
+	err = c.backend.Write(ctx, owner, observed.Placements())
+	problems, _ := apply.Problems(err)
+	if c.reports.Set(key, apply.Report{Generation: podGang.Generation, Problems: problems}) {
+		c.statuses.Mark(key)
+	}
+	return 0, err
+}
+
 // describe brings the status of one PodGang to what it should be.
 func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	podGang, err := c.podGangs.PodGangs(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.status.Fresh.Forget(key)
+		c.status.Forget(key)
 		return 0, nil
 	}
 	if err != nil || podGang.DeletionTimestamp != nil {
@@ -108,17 +160,24 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if !complete {
 		return 0, nil
 	}
-	status := observed.Status(c.cluster.Clock.Now())
-	return 0, c.status.Write(ctx, podGang, &status)
+	observed.Verdicts = c.backend.Verdicts(podGang)
+	now := c.cluster.Clock.Now()
+	status := observed.Status(c.reports.Get(key).Problems, now)
+	if wait := c.status.Beginning(podGang, now); wait > 0 && plan.GangBegins(&status) {
+		return wait, nil
+	}
+	return 0, c.status.Write(ctx, podGang, &status, now)
 }
 
 // observe gathers the PodCliques that the gang's pod groups are of, as far as they exist. It is false while the caches don't
 // have what one depends on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
 func (c *controller) observe(podGang *v1alpha1.PodGang) (plan.Gang, bool) {
-	gang := plan.Gang{Object: podGang}
-	if _, there := observe.Set(c.cluster, podGang); !there {
+	gang := plan.Gang{Object: podGang, Scheduling: c.backend.Scheduling(podGang.Namespace, podGang.Name)}
+	set, there := observe.Set(c.cluster, podGang)
+	if !there {
 		return gang, false
 	}
+	gang.Set = set
 	for _, name := range plan.PodCliquesOf(podGang) {
 		podClique, err := c.podCliques.PodCliques(podGang.Namespace).Get(name)
 		if err != nil || !sameController(podClique, podGang) {

@@ -87,7 +87,7 @@ func (c *controller) controlled(set types.UID) []cache.ObjectName {
 func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	group, err := c.groups.PodCliqueScalingGroups(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
-		c.status.Fresh.Forget(key)
+		c.status.Forget(key)
 		return 0, nil
 	}
 	if err != nil || group.DeletionTimestamp != nil {
@@ -102,6 +102,10 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	}
 	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()
 	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
-	status := observed.Status(c.cluster.Clock.Now())
-	return 0, c.status.Write(ctx, group, &status)
+	now := c.cluster.Clock.Now()
+	status := observed.Status(now)
+	if wait := c.status.Beginning(group, now); wait > 0 && observed.Begins() {
+		return wait, nil
+	}
+	return 0, c.status.Write(ctx, group, &status, now)
 }

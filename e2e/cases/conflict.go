@@ -132,7 +132,8 @@ func SetsOfOneName() frameworktypes.Feature {
 			before := s.waitForPods("a", podNames("a-b-c-0", 1))
 			s.create(newSet("a-b", 1, newClique("c", 1, 1), newClique("d", 1, 1)))
 			s.waitForProblem(podCliqueSets, "a-b", v1alpha1.ReasonNameConflict, "PodClique a-b-c-0 exists and is controlled by PodCliqueSet a")
-			s.waitForPods("a-b", podNames("a-b-d-0", 1))
+			s.waitForCondition("a-b-0", v1alpha1.ConditionScheduled, metav1.ConditionFalse, "1 of its 2 pods exist")
+			s.mustExist("a-b", podNames("a-b-d-0", 1))
 			s.mustKeep(before, s.waitForPods("a", podNames("a-b-c-0", 1)))
 			s.waitUntilAvailable("a")
 		})).

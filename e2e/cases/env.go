@@ -101,6 +101,9 @@ func (s *scope) createNamespace() error {
 		if err := s.core.CoreV1().Namespaces().Delete(s.ctx, s.namespace, metav1.DeleteOptions{}); err != nil {
 			s.Errorf("delete namespace %s: %v", s.namespace, err)
 		}
+		if err := s.deleteNodes(); err != nil {
+			s.Errorf("delete the nodes of %s: %v", s.namespace, err)
+		}
 	})
 	return nil
 }
@@ -110,6 +113,8 @@ func (s *scope) dump() {
 	for _, args := range [][]string{
 		{"get", "podcliquesets,podcliques,podcliquescalinggroups,podgangs,all,endpointslices,serviceaccounts,roles,rolebindings", "-o", "wide", "--show-labels"},
 		{"get", "grove", "-o", "yaml"},
+		{"get", "podgroups.scheduling.k8s.io", "-o", "yaml"},
+		{"get", "nodes", "--selector", labelTest + "=" + s.namespace, "--show-labels"},
 		{"get", "events", "--sort-by=.metadata.creationTimestamp"},
 	} {
 		out, err := s.kubectl(args...)

@@ -81,6 +81,8 @@ type podIdentity struct {
 func (s *scope) checkExamplePods() {
 	s.checkPod("distributed-training-coordinator-1-0", "distributed-training-coordinator-1", map[string]string{
 		"component":              "coordinator",
+		"grove.io/gang-unit":     "distributed-training-1",
+		"grove.io/replica-lead":  "true",
 		"grove.io/podgang":       "distributed-training-1",
 		"grove.io/podclique":     "distributed-training-coordinator-1",
 		"grove.io/role":          "coordinator",
@@ -93,6 +95,7 @@ func (s *scope) checkExamplePods() {
 	}, nil)
 	s.checkPod("distributed-training-worker-0-1-2", "distributed-training-worker-0", map[string]string{
 		"component":                      "worker",
+		"grove.io/gang-unit":             "distributed-training-0-training-infrastructure-1",
 		"grove.io/podgang":               "distributed-training-0",
 		"grove.io/podclique":             "distributed-training-worker-0",
 		"grove.io/role":                  "worker",
@@ -112,6 +115,7 @@ func (s *scope) checkExamplePods() {
 	})
 	s.checkPod("distributed-training-parameter-server-1-0-0", "distributed-training-parameter-server-1", map[string]string{
 		"component":                      "parameter-server",
+		"grove.io/gang-unit":             "distributed-training-1",
 		"grove.io/podgang":               "distributed-training-1",
 		"grove.io/podclique":             "distributed-training-parameter-server-1",
 		"grove.io/role":                  "parameter-server",
@@ -244,7 +248,9 @@ func (s *scope) checkExampleChildren() {
 			ObservedGeneration: podGang.Generation,
 			Phase:              v1alpha1.PodGangRunning,
 			Conditions: []metav1.Condition{
+				{Type: "GangScheduling", Status: "True", Reason: "Enforced"},
 				{Type: "Ready", Status: "True", Reason: "SufficientPods"},
+				{Type: "ScaledGroupsScheduled", Status: "True", Reason: "SufficientPods"},
 				{Type: "Scheduled", Status: "True", Reason: "SufficientPods"},
 			},
 			PodGroups: []v1alpha1.PodGroupStatus{

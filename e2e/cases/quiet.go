@@ -66,7 +66,8 @@ func InvalidChild() types.Feature {
 			s.create(newSet("web", 1, broken, newClique("sound", 1, 1)))
 			s.waitForProblem(podCliques, "web-broken-0", v1alpha1.ReasonInvalidChild, "spec.containers[0].image: Required value")
 			s.waitForEvent("web-broken-0", v1alpha1.ReasonInvalidChild, "spec.containers[0].image: Required value")
-			s.waitForPods("web", podNames("web-sound-0", 1))
+			s.waitForCondition("web-0", v1alpha1.ConditionScheduled, metav1.ConditionFalse, "1 of its 2 pods exist")
+			s.mustExist("web", podNames("web-sound-0", 1))
 		})).
 		Assess("is not tried in a loop", step(func(s *scope) {
 			s.waitUntilQuiet()

@@ -15,6 +15,9 @@ import (
 // LabelRack is the label that says in which rack a fake node stands, beside the standard ones for host and zone.
 const LabelRack = "grove.io/rack"
 
+// labelZone is the label that the sample spreads replicas by.
+const labelZone = "kubernetes.io/zone"
+
 // ResourceGPU is the extended resource that fake nodes offer.
 const ResourceGPU corev1.ResourceName = "nvidia.com/gpu"
 
@@ -57,6 +60,7 @@ func (f Fleet) node(name, zone, rack string) *corev1.Node {
 			Labels: map[string]string{
 				corev1.LabelHostname:     name,
 				corev1.LabelTopologyZone: zone,
+				labelZone:                zone,
 				corev1.LabelOSStable:     "linux",
 				LabelRack:                rack,
 			},

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,8 +16,8 @@ import (
 type Options struct {
 	// APIServerOnly starts etcd and kube-apiserver alone: enough for admission, and quicker.
 	APIServerOnly bool
-	// WithoutGangs leaves out the feature gates and API versions by which kube-scheduler schedules gangs.
-	WithoutGangs bool
+	// Gangs is what kube-scheduler can do for gangs. Default: GangsAll.
+	Gangs GangSupport
 	// Audit writes an audit log of level Metadata, to be found at Cluster.AuditLog.
 	Audit bool
 	// StockClientLimits leaves kube-controller-manager and kube-scheduler their default client rate limits.
@@ -25,10 +26,21 @@ type Options struct {
 	Progress io.Writer
 }
 
-// What kube-scheduler needs in order to schedule gangs; without them neither the API nor the plugin is there.
-const (
-	gangFeatureGates  = "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,CompositePodGroup=true"
-	gangRuntimeConfig = "scheduling.k8s.io/v1beta1=true,scheduling.k8s.io/v1alpha3=true"
+// GangSupport is what kube-scheduler can do for gangs: a set of feature gates, and of API versions that are served.
+type GangSupport struct {
+	featureGates, runtimeConfig string
+}
+
+var (
+	// GangsAll is everything that Kubernetes 1.37 has: gangs, topology, and groups of groups.
+	GangsAll = GangSupport{
+		featureGates:  "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,CompositePodGroup=true",
+		runtimeConfig: "scheduling.k8s.io/v1beta1=true,scheduling.k8s.io/v1alpha3=true",
+	}
+	// GangsFlat is gangs alone.
+	GangsFlat = GangSupport{featureGates: "GenericWorkload=true", runtimeConfig: "scheduling.k8s.io/v1beta1=true"}
+	// GangsNone is Kubernetes as it comes.
+	GangsNone = GangSupport{featureGates: "GenericWorkload=false", runtimeConfig: "scheduling.k8s.io/v1beta1=false"}
 )
 
 // auditPolicy logs who asked for what, without contents, each request once at its end and each watch at its beginning too.
@@ -70,10 +82,8 @@ func kwokctlConfig(opts Options, bin, auditPolicyPath string, p ports) ([]byte, 
 		"kubeSchedulerPort":           p.scheduler,
 		"kwokControllerPort":          p.kwok,
 	}
-	if !opts.WithoutGangs {
-		options["kubeFeatureGates"] = gangFeatureGates
-		options["kubeRuntimeConfig"] = gangRuntimeConfig
-	}
+	gangs := cmp.Or(opts.Gangs, GangsAll)
+	options["kubeFeatureGates"], options["kubeRuntimeConfig"] = gangs.featureGates, gangs.runtimeConfig
 	if opts.Audit {
 		options["kubeAuditPolicy"] = auditPolicyPath
 	}

@@ -29,7 +29,10 @@ const (
 	ConditionScheduled = "Scheduled"
 	// ConditionReady of a PodGang is True while every pod group of its base unit has its minimum of ready pods.
 	ConditionReady = "Ready"
-	// ConditionGangScheduling of a PodGang says whether the cluster's scheduler places it all or nothing.
+	// ConditionScaledGroupsScheduled of a PodGang is True when every scaled group has all pods bound to nodes that it needs. A PodGang
+	// without scaled groups hasn't this condition.
+	ConditionScaledGroupsScheduled = "ScaledGroupsScheduled"
+	// ConditionGangScheduling of a PodGang is True while the cluster's scheduler places each of its units all or nothing.
 	ConditionGangScheduling = "GangScheduling"
 )
 
@@ -53,10 +56,24 @@ const (
 	ReasonSufficientPods = "SufficientPods"
 	// ReasonInsufficientPods: a slice has fewer than minAvailable pods that count.
 	ReasonInsufficientPods = "InsufficientPods"
+	// ReasonUnschedulable: the scheduler can't place a gang unit, for the reason in the message.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonSchedulingGated: a scheduling gate that a user put on a pod holds back its gang unit.
+	ReasonSchedulingGated = "SchedulingGated"
 	// ReasonSufficientReplicas: in each replica of the set, at least minAvailable group replicas are available.
 	ReasonSufficientReplicas = "SufficientReplicas"
 	// ReasonInsufficientReplicas: in a replica of the set, fewer than minAvailable group replicas are available.
 	ReasonInsufficientReplicas = "InsufficientReplicas"
+	// ReasonEnforced: the scheduler places gangs all or nothing, and sees to all that the set requires of their places.
+	ReasonEnforced = "Enforced"
+	// ReasonTopologyWeakened: the scheduler places gangs all or nothing; a topology that the set requires is left to each pod.
+	ReasonTopologyWeakened = "TopologyWeakened"
+	// ReasonNotServed: the API server doesn't serve the scheduler's PodGroups.
+	ReasonNotServed = "NotServed"
+	// ReasonDisabled: the operator was told to use no gang scheduling.
+	ReasonDisabled = "Disabled"
+	// ReasonSchedulingGroupMissing: a pod doesn't name its group, so that it is scheduled by itself.
+	ReasonSchedulingGroupMissing = "SchedulingGroupMissing"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

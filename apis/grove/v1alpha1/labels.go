@@ -24,6 +24,15 @@ const (
 	// LabelPodTemplateHash is on PodCliques and pods: the hash of the podSpec that they were made from.
 	LabelPodTemplateHash = "grove.io/pod-template-hash"
 
+	// LabelGangUnit is on the pods of sets with pack groups: the name of the unit that the pod is in or, as surplus, adds to. That
+	// is the PodGang for its base unit, or one of its scaledGroups.
+	LabelGangUnit = "grove.io/gang-unit"
+	// LabelReplicaLead is on the first pod of each replica of a set with replicaSpreadConstraints, with the value ReplicaLead:
+	// where it goes, the others follow.
+	LabelReplicaLead = "grove.io/replica-lead"
+
+	// ReplicaLead is the value of LabelReplicaLead.
+	ReplicaLead = "true"
 	// ManagedBy is the value of LabelManagedBy.
 	ManagedBy = "grove"
 )

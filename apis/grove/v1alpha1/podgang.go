@@ -119,7 +119,7 @@ type PodGangStatus struct {
 	// phase sums up the gang in one word.
 	// +optional
 	Phase PodGangPhase `json:"phase,omitempty"`
-	// conditions are Scheduled and Ready.
+	// conditions are Scheduled, Ready, GangScheduling and, where there are scaled groups, ScaledGroupsScheduled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

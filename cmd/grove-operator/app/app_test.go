@@ -187,7 +187,7 @@ func TestHelp(t *testing.T) {
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const inFlight, descriptions, requests = 96, 2, 200
+		const inFlight, requests = 192, 300
 		var running atomic.Int32
 		proceed := make(chan struct{})
 		transport := &limitInFlight{limit: newLimit(inFlight), next: roundTripper(func(*http.Request) (*http.Response, error) {
@@ -211,9 +211,14 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 			}
 		}
 		for range requests {
+			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podcliques/a/status")
+			send(http.MethodPost, "http://server/apis/events.k8s.io/v1/namespaces/n/events")
+		}
+		expect("descriptions", 1)
+		for range requests {
 			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podgangs/a/status")
 		}
-		expect("descriptions", descriptions)
+		expect("statuses of PodGangs", 3)
 		for range requests {
 			send(http.MethodPatch, "http://server/api/v1/namespaces/n/pods/a")
 		}
@@ -221,7 +226,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 		send(http.MethodGet, "http://server/api/v1/pods?watch=true")
 		expect("a watch", inFlight+1)
 		close(proceed)
-		expect("all were answered", 2*requests+1)
+		expect("all were answered", 4*requests+1)
 	})
 }
 

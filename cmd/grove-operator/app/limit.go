@@ -5,20 +5,39 @@ import (
 	"strings"
 )
 
-// shareOfDescriptions is which part of the requests in flight may be descriptions: where the API server is busy, pods come first, and
-// more changes go into each status.
-const shareOfDescriptions = 48
+// What describes pods may take only a part of the requests in flight, one request for each so many: where the API server is busy, pods
+// come first, and more changes go into each status. What PodGangs say is waited for, by pods too.
+const (
+	podGangStatusShare = 96
+	descriptionShare   = 192
+)
 
 // limit bounds how many requests are under way at a time.
 type limit struct {
-	all          chan struct{}
-	descriptions chan struct{}
+	all, podGangStatuses, descriptions chan struct{}
 }
 
 func newLimit(inFlight int) limit {
 	return limit{
-		all:          make(chan struct{}, inFlight),
-		descriptions: make(chan struct{}, max(1, inFlight/shareOfDescriptions)),
+		all:             make(chan struct{}, inFlight),
+		podGangStatuses: make(chan struct{}, max(1, inFlight/podGangStatusShare)),
+		descriptions:    make(chan struct{}, max(1, inFlight/descriptionShare)),
+	}
+}
+
+// slots are those that a request takes, in the order in which it waits for them: while it waits for a part, it holds nothing
+// that others wait for.
+func (l limit) slots(request *http.Request) []chan struct{} {
+	path := request.URL.Path
+	switch {
+	case request.Method == http.MethodGet:
+		return []chan struct{}{l.all}
+	case strings.HasSuffix(path, "/status") && strings.Contains(path, "/podgangs/"):
+		return []chan struct{}{l.podGangStatuses, l.all}
+	case strings.HasSuffix(path, "/status"), strings.HasSuffix(path, "/events"):
+		return []chan struct{}{l.descriptions, l.all}
+	default:
+		return []chan struct{}{l.all}
 	}
 }
 
@@ -33,12 +52,7 @@ func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error)
 	if request.URL.Query().Get("watch") == "true" {
 		return l.next.RoundTrip(request)
 	}
-	slots := []chan struct{}{l.all}
-	if describes(request) {
-		// Waiting descriptions hold none of the slots that others wait for.
-		slots = []chan struct{}{l.descriptions, l.all}
-	}
-	for _, slot := range slots {
+	for _, slot := range l.slots(request) {
 		select {
 		case slot <- struct{}{}:
 			defer func() { <-slot }()
@@ -47,11 +61,4 @@ func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error)
 		}
 	}
 	return l.next.RoundTrip(request)
-}
-
-// describes tells whether a request writes what describes pods, rather than what makes them: a status, an event or a PodGang.
-func describes(request *http.Request) bool {
-	path := request.URL.Path
-	return request.Method != http.MethodGet &&
-		(strings.HasSuffix(path, "/status") || strings.HasSuffix(path, "/events") || strings.Contains(path, "/podgangs/"))
 }

@@ -9,15 +9,18 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"grove.io/grove/controllers"
 )
 
 // Options are what the flags say.
 type Options struct {
 	// Kubeconfig is the path of a kubeconfig file; empty for the credentials of the pod that the operator runs in.
 	Kubeconfig string
-	// Namespaces are those whose sets are looked after; all if there is none.
-	Namespaces []string
+	// Config is that of the controllers.
+	controllers.Config
 	// MaxRequestsInFlight bounds the requests, watches aside, that wait for the API server at a time.
 	MaxRequestsInFlight int
 
@@ -36,6 +39,7 @@ type Options struct {
 var (
 	logLevels  = []string{"error", "info", "debug", "trace"}
 	logFormats = []string{"json", "console"}
+	backends   = []string{controllers.BackendAuto, controllers.BackendKubernetes, controllers.BackendNone}
 )
 
 const usage = `grove-operator turns PodCliqueSets into gangs of pods.
@@ -57,6 +61,9 @@ func parse(args []string, out io.Writer) (Options, error) {
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig `file`; by default the credentials of the operator's pod are used")
 	flags.StringArrayVar(&o.Namespaces, "namespace", nil, "look after PodCliqueSets in this `namespace` only; may be repeated (default all namespaces)")
 	flags.IntVar(&o.MaxRequestsInFlight, "max-requests-in-flight", 192, "how many requests may wait for the API server at a time, watches aside")
+	flags.StringVar(&o.SchedulerBackend, "scheduler-backend", controllers.BackendAuto, "`how` gangs are scheduled: auto (by kube-scheduler, as soon as the API server serves PodGroups), "+
+		"kubernetes (the same, or end at once) or none (each pod by itself)")
+	flags.StringVar(&o.NetworkTopologyKey, "network-topology-key", corev1.LabelTopologyZone, "node `label` inside of which pack groups without a topologyKey are packed")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "let one of several replicas of the operator work at a time")
 	flags.StringVar(&o.LeaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease that the leader holds; by default that of the operator's pod")
 	flags.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that fell silent stays leader")
@@ -80,6 +87,12 @@ func (o Options) validate() error {
 	}
 	if !slices.Contains(logFormats, o.LogFormat) {
 		return fmt.Errorf("--log-format is %q; it can be %s", o.LogFormat, strings.Join(logFormats, ", "))
+	}
+	if !slices.Contains(backends, o.SchedulerBackend) {
+		return fmt.Errorf("--scheduler-backend is %q; it can be %s", o.SchedulerBackend, strings.Join(backends, ", "))
+	}
+	if problems := validation.IsQualifiedName(o.NetworkTopologyKey); len(problems) > 0 {
+		return fmt.Errorf("--network-topology-key is %q: %s", o.NetworkTopologyKey, strings.Join(problems, "; "))
 	}
 	if o.MaxRequestsInFlight < 1 {
 		return fmt.Errorf("--max-requests-in-flight is %d; it has to be at least 1", o.MaxRequestsInFlight)

@@ -71,7 +71,7 @@ func run(ctx context.Context, o Options) error {
 		return err
 	}
 
-	operator, err := controllers.New(clients.grove, clients.kube, o.Namespaces)
+	operator, err := controllers.New(clients.grove, clients.kube, o.Config)
 	if err != nil {
 		return err
 	}

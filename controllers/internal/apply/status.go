@@ -3,6 +3,8 @@ package apply
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,13 +40,46 @@ type Status[T report.Object, S any, C Configuration[C]] struct {
 	Configuration func(object T, status *S) C
 	// Recorder emits events when conditions change.
 	Recorder events.EventRecorder
+	// Spacing is the least time between two writes of the status of an object, for a kind whose statuses may be large. Optional.
+	Spacing func(object T) time.Duration
 
 	// Fresh tells whether the cache has the status that was written last.
 	Fresh fresh.Tracker
+
+	mu   sync.Mutex
+	last map[cache.ObjectName]time.Time // when a status was written, where they are spaced
+}
+
+// beginningLasts is the age at which an object of which there is nothing to say gets a status that says so.
+const beginningLasts = 30 * time.Second
+
+// Beginning is how long an object of which there is nothing to say yet, but that it is new, may go without its first status; 0 if
+// it has one. Mostly the first one says more then.
+func (s *Status[T, S, C]) Beginning(object T, now time.Time) time.Duration {
+	if !equality.Semantic.DeepEqual(s.Of(object), new(S)) {
+		return 0
+	}
+	// The two clocks may differ.
+	return max(0, min(beginningLasts-now.Sub(object.GetCreationTimestamp().Time), beginningLasts))
+}
+
+// TooSoon is how long the next status of an object has to wait for its turn; 0 if it hasn't.
+func (s *Status[T, S, C]) TooSoon(object T, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(0, s.Spacing(object)-now.Sub(s.last[cache.MetaObjectToName(object)]))
+}
+
+// Forget drops what is remembered of an object that is gone.
+func (s *Status[T, S, C]) Forget(key cache.ObjectName) {
+	s.Fresh.Forget(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.last, key)
 }
 
 // Write writes a status if it has changed. An object that is gone, or was replaced by another of its name, needs no status.
-func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S) error {
+func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, now time.Time) error {
 	live := s.Of(object)
 	if equality.Semantic.DeepEqual(live, status) {
 		return nil
@@ -60,6 +95,19 @@ func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S) error 
 		return fmt.Errorf("applying the status of %s: %w", key, err)
 	}
 	s.Fresh.Wrote(key, s.Cache, written.GetResourceVersion())
+	s.wrote(key, now)
 	report.Transitions(s.Recorder, object, s.Conditions(live), s.Conditions(status))
 	return nil
+}
+
+func (s *Status[T, S, C]) wrote(key cache.ObjectName, now time.Time) {
+	if s.Spacing == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[cache.ObjectName]time.Time{}
+	}
+	s.last[key] = now
 }

@@ -36,30 +36,46 @@ type Cluster struct {
 	GroveInformers groveinformers.SharedInformerFactory
 	// Children has caches of those objects of other kinds that are labelled as Grove's.
 	Children informers.SharedInformerFactory
+	// stop ends the caches.
+	stop      <-chan struct{}
+	namespace string
 	// DefaultAccounts has a cache of the default ServiceAccount of each namespace, and of nothing else.
 	DefaultAccounts informers.SharedInformerFactory
 }
 
-// New makes the caches for a namespace, or for all if it is empty. They are filled once Start is called.
-func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.EventRecorder, namespace string) (*Cluster, error) {
-	only := func(tweak func(*metav1.ListOptions)) informers.SharedInformerFactory {
-		return informers.NewSharedInformerFactoryWithOptions(kube, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(tweak))
-	}
+// New makes the caches for a namespace, or for all if it is empty. They are filled once Start is called, and kept filled until the
+// channel is closed.
+func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.EventRecorder, namespace string, stop <-chan struct{}) (*Cluster, error) {
 	c := &Cluster{
 		Grove:          grove,
 		Kube:           kube,
 		Recorder:       recorder,
 		Clock:          clock.RealClock{},
 		GroveInformers: groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)),
-		Children: only(func(o *metav1.ListOptions) {
-			o.LabelSelector = labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.String()
-		}),
-		DefaultAccounts: only(func(o *metav1.ListOptions) {
-			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, defaultServiceAccount).String()
-		}),
+		stop:           stop,
+		namespace:      namespace,
 	}
+	c.Children = c.Managed()
+	c.DefaultAccounts = c.only(func(o *metav1.ListOptions) {
+		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, defaultServiceAccount).String()
+	})
 	return c, c.prepare()
 }
+
+// Managed makes caches of objects that are labelled as Grove's. Whoever asks for them starts them, with the channel Stopped, and
+// shuts them down.
+func (c *Cluster) Managed() informers.SharedInformerFactory {
+	return c.only(func(o *metav1.ListOptions) {
+		o.LabelSelector = labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.String()
+	})
+}
+
+func (c *Cluster) only(tweak func(*metav1.ListOptions)) informers.SharedInformerFactory {
+	return informers.NewSharedInformerFactoryWithOptions(c.Kube, 0, informers.WithNamespace(c.namespace), informers.WithTweakListOptions(tweak))
+}
+
+// Stopped is closed when caches shall end.
+func (c *Cluster) Stopped() <-chan struct{} { return c.stop }
 
 // prepare gives the caches the indexes that controllers use, and makes that of pods small.
 func (c *Cluster) prepare() error {
@@ -78,11 +94,11 @@ func (c *Cluster) prepare() error {
 	return utilerrors.NewAggregate(errs)
 }
 
-// Start fills the caches and keeps them filled until the channel is closed.
-func (c *Cluster) Start(stop <-chan struct{}) {
-	c.GroveInformers.Start(stop)
-	c.Children.Start(stop)
-	c.DefaultAccounts.Start(stop)
+// Start begins to fill the caches.
+func (c *Cluster) Start() {
+	c.GroveInformers.Start(c.stop)
+	c.Children.Start(c.stop)
+	c.DefaultAccounts.Start(c.stop)
 }
 
 // WaitForSync returns once the caches are filled. The error says that the context ended before.
@@ -119,7 +135,11 @@ func (c *Cluster) DefaultAccount(namespace string) *corev1.ServiceAccount {
 func stripPod(obj any) (any, error) {
 	if pod, ok := obj.(*corev1.Pod); ok {
 		pod.ManagedFields = nil
-		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+		pod.Spec = corev1.PodSpec{
+			NodeName:        pod.Spec.NodeName,
+			SchedulingGroup: pod.Spec.SchedulingGroup,
+			SchedulingGates: pod.Spec.SchedulingGates,
+		}
 	}
 	return obj, nil
 }

@@ -39,6 +39,10 @@ func Clique(cluster *cluster.Cluster, podClique *v1alpha1.PodClique) (plan.Cliqu
 		}
 		observed.Group = group
 	}
+	gang, err := grove.PodGangs().Lister().PodGangs(podClique.Namespace).Get(plan.PodGangOf(podClique))
+	if err == nil && metav1.IsControlledBy(gang, set) {
+		observed.Gang = gang
+	}
 	pods := cluster.Children.Core().V1().Pods().Informer().GetIndexer()
 	observed.Pods = index.Controlled[*corev1.Pod](pods, podClique.UID)
 	return observed, true

@@ -31,6 +31,12 @@ func Transitions(recorder events.EventRecorder, object Object, before, after []m
 				same := was.ObservedGeneration == condition.ObservedGeneration && condition.ObservedGeneration == object.GetGeneration()
 				emit(recorder, object, condition, same)
 			}
+		case v1alpha1.ConditionGangScheduling:
+			// What the cluster or the operator hasn't is no news of any gang.
+			bad := condition.Status == metav1.ConditionFalse && condition.Reason != v1alpha1.ReasonNotServed && condition.Reason != v1alpha1.ReasonDisabled
+			if bad && (was == nil || was.Reason != condition.Reason) {
+				emit(recorder, object, condition, true)
+			}
 		case v1alpha1.ConditionResourcesApplied:
 			bad := condition.Status != metav1.ConditionTrue
 			if (was == nil && bad) || (was != nil && (was.Status != condition.Status || was.Reason != condition.Reason)) {

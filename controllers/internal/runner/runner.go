@@ -52,6 +52,8 @@ type Loop struct {
 	// watches register the handlers that mark keys. They wait until the loop runs: a replica of the operator that doesn't
 	// lead would only collect marks.
 	watches []func() (cache.ResourceEventHandlerRegistration, error)
+	// late are watches of caches that may begin much later, or never.
+	late []func() (cache.ResourceEventHandlerRegistration, error)
 }
 
 // Children returns a loop that writes children. Its name appears in logs and metrics.
@@ -93,6 +95,17 @@ func WatchEnds[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, key
 	}})
 }
 
+// WatchWhere is Watch for those updates that concern the loop.
+func WatchWhere[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) {
+	watch(l, informer, keys, concerns)
+}
+
+// WatchLate is Watch for a cache that begins later than the loop, or never.
+func WatchLate[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
+	handler := handlerFor(l, keys, func(T, T) bool { return true })
+	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
+}
+
 func (l *Loop) handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) {
 	l.watches = append(l.watches, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
 }
@@ -114,6 +127,10 @@ func differ[T metav1.Object](before, after T) bool {
 }
 
 func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) {
+	l.handle(informer, handlerFor(l, keys, concerns))
+}
+
+func handlerFor[T metav1.Object](l *Loop, keys func(T) []cache.ObjectName, concerns func(before, after T) bool) cache.ResourceEventHandler {
 	mark := func(obj any) {
 		if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 			obj = gone.Obj
@@ -122,7 +139,7 @@ func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys fu
 			l.markAll(keys(object))
 		}
 	}
-	l.handle(informer, cache.ResourceEventHandlerFuncs{
+	return cache.ResourceEventHandlerFuncs{
 		AddFunc: mark,
 		UpdateFunc: func(before, after any) {
 			if concerns(before.(T), after.(T)) {
@@ -131,7 +148,7 @@ func watch[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys fu
 			}
 		},
 		DeleteFunc: mark,
-	})
+	}
 }
 
 // Run syncs keys, once all that the caches have was seen, until the context ends. It returns when all workers have. The error
@@ -145,6 +162,11 @@ func (l *Loop) Run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 		synced = append(synced, registration.HasSynced)
+	}
+	for _, watch := range l.late {
+		if _, err := watch(); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
 	}
 	logger := klog.FromContext(ctx).WithName(l.name)
 	ctx = klog.NewContext(ctx, logger)

@@ -68,3 +68,58 @@ func TestPodFailure(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.PodFailure())
 }
+
+func TestGangFull(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangFull())
+}
+
+func TestGangMinimum(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangMinimum())
+}
+
+func TestGangScale(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangScale())
+}
+
+func TestGangRivals(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangRivals())
+}
+
+func TestGangNodeLoss(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangNodeLoss())
+}
+
+func TestGangPriority(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangPriority())
+}
+
+func TestGangGate(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangGate())
+}
+
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Spread())
+}
+
+func TestPackWhole(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.PackWhole())
+}
+
+func TestPackPart(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.PackPart())
+}
+
+func TestDroppedGroups(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.DroppedGroups())
+}

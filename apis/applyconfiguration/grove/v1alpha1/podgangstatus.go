@@ -16,7 +16,7 @@ type PodGangStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// phase sums up the gang in one word.
 	Phase *grovev1alpha1.PodGangPhase `json:"phase,omitempty"`
-	// conditions are Scheduled and Ready.
+	// conditions are Scheduled, Ready, GangScheduling and, where there are scaled groups, ScaledGroupsScheduled.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGroups has the counts of each slice, of the base unit and of scaled units.
 	PodGroups []PodGroupStatusApplyConfiguration `json:"podGroups,omitempty"`
