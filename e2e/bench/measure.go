@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"grove.io/grove/apis/grove/v1alpha1"
 )
 
 const (
@@ -23,6 +25,8 @@ const (
 
 	// settling is how long the operator may still write after everything is as it should be: statuses are coalesced.
 	settling = 2 * time.Second
+	// mirroring is how long the operator may take to bring an annotation to a thousand objects.
+	mirroring = 20 * time.Second
 	// resting is how long the operator is watched with nothing to do.
 	resting = time.Minute
 )
@@ -32,6 +36,9 @@ type life struct {
 	exist, ready, available time.Duration
 	// podsGone is without, allGone with the objects between the workload and its pods.
 	podsGone, allGone time.Duration
+
+	// lag is the median time from a gang's last pod being bound to the PodGang saying so.
+	lag time.Duration
 
 	creating, deleting requests
 	// cpu is the operator's while it was created.
@@ -68,7 +75,7 @@ func median(times []time.Duration) time.Duration {
 	return times[len(times)/2]
 }
 
-// measureLarge compares a Deployment and a set of as many pods. A small Deployment goes first, since the first pods of a
+// measureLarge compares a Deployment, bare gangs and a set of as many pods. A small Deployment goes first, since the first pods of a
 // control plane are slower than all others.
 func (b *bench) measureLarge(ctx context.Context) error {
 	if _, err := b.live(ctx, b.deployment("first", smallPods), nil); err != nil {
@@ -78,12 +85,16 @@ func (b *bench) measureLarge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	bare, err := b.live(ctx, b.bareGangs("bare", largePods/podsOfPair), nil)
+	if err != nil {
+		return err
+	}
 	set := b.podCliqueSets("large", 1, largePods, pairs(largePods/podsOfPair))
 	grove, err := b.live(ctx, set, b.measureUnchanged)
 	if err != nil {
 		return err
 	}
-	b.report.large(plain, grove)
+	b.report.large(plain, bare, grove)
 	return nil
 }
 
@@ -92,13 +103,11 @@ func (b *bench) measureUnchanged(ctx context.Context) error {
 	if b.stockLimits {
 		return nil
 	}
-	from := time.Now()
-	patch := []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`)
-	_, err := b.grove.GroveV1alpha1().PodCliqueSets(namespace).Patch(ctx, "large-0", types.MergePatchType, patch, metav1.PatchOptions{})
+	own, err := b.touch(ctx, v1alpha1.GroupName+"/touched", settling)
 	if err != nil {
 		return err
 	}
-	touched, err := b.requestsUntilAfter(ctx, from, settling)
+	users, err := b.touch(ctx, "example.com/touched", mirroring)
 	if err != nil {
 		return err
 	}
@@ -107,8 +116,19 @@ func (b *bench) measureUnchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.unchanged(touched, atRest)
+	b.report.unchanged(own, users, atRest)
 	return nil
+}
+
+// touch sets an annotation of the large set, and counts what the operator does about it for a while.
+func (b *bench) touch(ctx context.Context, annotation string, watched time.Duration) (requests, error) {
+	from := time.Now()
+	patch := fmt.Appendf(nil, `{"metadata": {"annotations": {%q: "yes"}}}`, annotation)
+	_, err := b.grove.GroveV1alpha1().PodCliqueSets(namespace).Patch(ctx, "large-0", types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return b.requestsUntilAfter(ctx, from, watched)
 }
 
 // measureMany counts the requests for many small sets.
@@ -160,6 +180,7 @@ func (b *bench) create(ctx context.Context, w workload, l *life) error {
 		return err
 	}
 	exist, ready, available := b.seen.pods.exist(w.pods), b.seen.pods.complete(w.pods), b.seen.sets.complete(w.sets)
+	b.seen.lag.reset()
 	start := time.Now()
 	if err := w.create(ctx); err != nil {
 		return err
@@ -176,6 +197,7 @@ func (b *bench) create(ctx context.Context, w workload, l *life) error {
 	if l.creating, err = b.requestsUntilAfter(ctx, start, settling); err != nil {
 		return err
 	}
+	l.lag = b.seen.lag.median()
 	after, err := cpuTime(b.operator.PID())
 	l.cpu = after - before
 	return err

@@ -10,7 +10,10 @@ import (
 const (
 	mostRatio          = 2.0
 	mostRequestsPerPod = 4.0
-	mostSmall          = time.Second
+	// mostRequestsPerManyPods is for many small sets.
+	mostRequestsPerManyPods = 3.0
+	mostSmall               = time.Second
+	mostLag                 = time.Second
 )
 
 // row is one figure beside its target. Grove and deployment are absolute.
@@ -49,13 +52,15 @@ func (r *report) small(ready, available time.Duration) {
 	r.tell(what+"phase Available", "", seconds(available), "", "")
 }
 
-func (r *report) large(plain, grove life) {
+func (r *report) large(plain, bare, grove life) {
 	what := fmt.Sprintf("%d pods ", largePods)
 	r.ratio(what+"exist", plain.exist, grove.exist, "10")
 	r.ratio(what+"ready", plain.ready, grove.ready, "8")
+	r.tell("… by a bare client, in PodGroups alike", seconds(plain.ready), seconds(bare.ready), ratio(plain.ready, bare.ready), "")
 	r.ratio(what+"gone", plain.podsGone, grove.podsGone, "2.4")
 	r.tell("… and all between gone", seconds(plain.allGone), seconds(grove.allGone), ratio(plain.allGone, grove.allGone), "")
 	r.tell(what+"in phase Available", "", seconds(grove.available), "", "")
+	r.add("last pod bound to PodGang Scheduled, median", "", seconds(grove.lag), "", "≤ "+seconds(mostLag), grove.lag <= mostLag)
 	perPod := float64(grove.creating.total()) / largePods
 	r.add("requests per pod, created", "", fmt.Sprint(grove.creating.total()), fmt.Sprintf("%.2f", perPod),
 		fmt.Sprintf("≤ %.0f (there 11.8)", mostRequestsPerPod), perPod <= mostRequestsPerPod)
@@ -65,10 +70,12 @@ func (r *report) large(plain, grove life) {
 	r.distribute("deleting it", grove.deleting)
 }
 
-func (r *report) unchanged(touched, atRest requests) {
-	r.add("requests for an annotation", "", fmt.Sprint(touched.total()), "", "a status at most (there 500)", touched.atMostOneStatus())
+func (r *report) unchanged(own, users, atRest requests) {
+	r.add("requests for an annotation of Grove's", "", fmt.Sprint(own.total()), "", "a status at most (there 500)", own.atMostOneStatus())
+	r.tell("requests for one that is mirrored", "", fmt.Sprint(users.total()), "", "")
 	r.add(fmt.Sprintf("requests in %.0f s at rest", resting.Seconds()), "", fmt.Sprint(atRest.total()), "", "leases and watches only", atRest.total() == 0)
-	r.distribute("touching an annotation", touched)
+	r.distribute("touching an annotation of Grove's", own)
+	r.distribute("touching one that is mirrored", users)
 	r.distribute("at rest", atRest)
 }
 
@@ -76,7 +83,9 @@ func (r *report) many(l life) {
 	what := fmt.Sprintf("%d sets of %d pods: ", manySets, smallPods)
 	r.tell(what+"pods ready", "", seconds(l.ready), "", "")
 	r.tell(what+"all Available", "", seconds(l.available), "", "")
-	r.tell(what+"requests per pod", "", fmt.Sprint(l.creating.total()), fmt.Sprintf("%.2f", float64(l.creating.total())/manySets/smallPods), "")
+	perPod := float64(l.creating.total()) / manySets / smallPods
+	r.add(what+"requests per pod", "", fmt.Sprint(l.creating.total()), fmt.Sprintf("%.2f", perPod),
+		fmt.Sprintf("≤ %.0f", mostRequestsPerManyPods), perPod <= mostRequestsPerManyPods)
 	r.distribute(fmt.Sprintf("creating %d sets of %d pods", manySets, smallPods), l.creating)
 }
 

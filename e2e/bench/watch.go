@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,6 +31,7 @@ var between = []schema.GroupVersionResource{
 	v1alpha1.SchemeGroupVersion.WithResource("podcliques"),
 	v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups"),
 	v1alpha1.SchemeGroupVersion.WithResource("podgangs"),
+	schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups"),
 }
 
 // seen is what watches have told.
@@ -40,6 +42,8 @@ type seen struct {
 	sets *tally
 	// between are never done.
 	between *tally
+	// lag is how far PodGangs are behind their pods.
+	lag *lag
 }
 
 // watchAll watches the namespace until the context ends. It returns once everything that exists has been seen.
@@ -48,6 +52,7 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		pods:    newTally(podReady),
 		sets:    newTally(setAvailable),
 		between: newTally(func(metav1.Object) bool { return false }),
+		lag:     newLag(),
 	}
 	protobuf := rest.CopyConfig(config)
 	protobuf.ContentType = runtime.ContentTypeProtobuf
@@ -64,8 +69,12 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		return nil, err
 	}
 	pods := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer()
-	sets := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).
-		Grove().V1alpha1().PodCliqueSets().Informer()
+	groves := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).Grove().V1alpha1()
+	sets, podGangs := groves.PodCliqueSets().Informer(), groves.PodGangs().Informer()
+	if err := s.lag.follow(pods, podGangs); err != nil {
+		return nil, err
+	}
+	go podGangs.RunWithContext(ctx)
 	followed := []error{s.pods.follow(ctx, pods), s.sets.follow(ctx, sets)}
 	children := metadatainformer.NewFilteredSharedInformerFactory(metadataClient, 0, namespace, nil)
 	for _, resource := range between {

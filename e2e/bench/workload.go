@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
@@ -17,6 +18,9 @@ import (
 
 // clients is how many sets are created or deleted at a time.
 const clients = 16
+
+// bareClients is how many objects of bare gangs are created at a time.
+const bareClients = 64
 
 // background deletes as kubectl does.
 var background = metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)}
@@ -30,7 +34,7 @@ type workload struct {
 	create, delete func(ctx context.Context) error
 }
 
-// deployment is a plain Deployment.
+// deployment is a plain Deployment with a headless Service by which its pods find each other, as those of a set do.
 func (b *bench) deployment(name string, pods int) workload {
 	client := b.core.AppsV1().Deployments(namespace)
 	labels := map[string]string{"app": name}
@@ -47,9 +51,62 @@ func (b *bench) deployment(name string, pods int) workload {
 		pods: pods,
 		create: func(ctx context.Context) error {
 			_, err := client.Create(ctx, object, metav1.CreateOptions{})
-			return err
+			return errors.Join(b.createService(ctx, name, labels), err)
 		},
-		delete: func(ctx context.Context) error { return client.Delete(ctx, name, background) },
+		delete: func(ctx context.Context) error {
+			return errors.Join(
+				b.core.CoreV1().Services(namespace).Delete(ctx, name, metav1.DeleteOptions{}),
+				client.Delete(ctx, name, background))
+		},
+	}
+}
+
+// createService creates a headless Service.
+func (b *bench) createService(ctx context.Context, name string, selector map[string]string) error {
+	_, err := b.core.CoreV1().Services(namespace).Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: selector, PublishNotReadyAddresses: true},
+	}, metav1.CreateOptions{})
+	return err
+}
+
+// bareGangs are pods and PodGroups of the sizes of those that pairs has, made by this program: what gangs cost whoever makes them.
+func (b *bench) bareGangs(name string, gangs int) workload {
+	labels := map[string]string{"app": name}
+	each := func(n int, do func(i int) error) error {
+		errs := make([]error, n)
+		workqueue.ParallelizeUntil(context.Background(), bareClients, n, func(i int) { errs[i] = do(i) })
+		return errors.Join(errs...)
+	}
+	group := func(gang int) string { return fmt.Sprintf("%s-%d", name, gang) }
+	all := metav1.ListOptions{LabelSelector: "app=" + name}
+	return workload{
+		name: fmt.Sprintf("bare PodGroups (%d) of %d pods", gangs, podsOfPair),
+		pods: gangs * podsOfPair,
+		create: func(ctx context.Context) error {
+			err := b.createService(ctx, name, labels)
+			if err != nil {
+				return err
+			}
+			err = each(gangs*podsOfPair, func(i int) error {
+				pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", name, i), Labels: labels}, Spec: podSpec()}
+				pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To(group(i / podsOfPair))}
+				_, err := b.core.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+				return err
+			})
+			return errors.Join(err, each(gangs, func(gang int) error {
+				podGroup := &schedulingv1beta1.PodGroup{ObjectMeta: metav1.ObjectMeta{Name: group(gang), Labels: labels}}
+				podGroup.Spec.SchedulingPolicy.Gang = &schedulingv1beta1.GangSchedulingPolicy{MinCount: podsOfPair}
+				_, err := b.core.SchedulingV1beta1().PodGroups(namespace).Create(ctx, podGroup, metav1.CreateOptions{})
+				return err
+			}))
+		},
+		delete: func(ctx context.Context) error {
+			return errors.Join(
+				b.core.CoreV1().Services(namespace).Delete(ctx, name, metav1.DeleteOptions{}),
+				b.core.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all),
+				b.core.SchedulingV1beta1().PodGroups(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all))
+		},
 	}
 }
 
