@@ -108,7 +108,8 @@ func schedulingGroupOf(pod *corev1.Pod) string {
 }
 
 // mirrored are the labels or annotations of a set that its PodGangs, and what schedulers are told of them, bear too: quotas
-// and queues go by them. What belongs to Grove or to kubectl is left out.
+// and queues go by them. What belongs to Grove or to kubectl is left out. Annotations are those that the set had when something
+// else was last written: tools put a note on a set at every commit, which isn't worth a request for each of a thousand gangs.
 func mirrored(of map[string]string) map[string]string {
 	kept := map[string]string{}
 	for key, value := range of {

@@ -97,6 +97,11 @@ func newWriter(cluster *cluster.Cluster, backend gang.Backend, tracker *fresh.Tr
 			Name: "PodGang", Manager: plan.SetManager, Fresh: tracker,
 			Cache:   groveCaches.PodGangs().Informer().GetIndexer(),
 			Extract: grovev1alpha1.ExtractPodGang,
+			Lazy: func(owned, wanted *grovev1alpha1.PodGangApplyConfiguration) *grovev1alpha1.PodGangApplyConfiguration {
+				changed := *wanted
+				changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
+				return &changed
+			},
 			Client: func(namespace string) apply.Client[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration] {
 				return grove.PodGangs(namespace)
 			},

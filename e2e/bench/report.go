@@ -70,12 +70,10 @@ func (r *report) large(plain, bare, grove life) {
 	r.distribute("deleting it", grove.deleting)
 }
 
-func (r *report) unchanged(own, users, atRest requests) {
-	r.add("requests for an annotation of Grove's", "", fmt.Sprint(own.total()), "", "a status at most (there 500)", own.atMostOneStatus())
-	r.tell("requests for one that is mirrored", "", fmt.Sprint(users.total()), "", "")
+func (r *report) unchanged(touched, atRest requests) {
+	r.add("requests for an annotation", "", fmt.Sprint(touched.total()), "", "a status at most (there 500)", touched.atMostOneStatus())
 	r.add(fmt.Sprintf("requests in %.0f s at rest", resting.Seconds()), "", fmt.Sprint(atRest.total()), "", "leases and watches only", atRest.total() == 0)
-	r.distribute("touching an annotation of Grove's", own)
-	r.distribute("touching one that is mirrored", users)
+	r.distribute("touching an annotation", touched)
 	r.distribute("at rest", atRest)
 }
 

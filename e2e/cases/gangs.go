@@ -6,8 +6,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
@@ -284,6 +286,47 @@ func GangGate() types.Feature {
 			s.patch(pods, "web-gated-0-0", `{"spec": {"schedulingGates": null}}`)
 			s.waitForBound(all)
 			s.waitUntilAvailable("web")
+		})).
+		Feature()
+}
+
+// GangMetadata checks that what a set is labelled and annotated with is where queues and quotas look for it.
+func GangMetadata() types.Feature {
+	const queue, note = "kueue.x-k8s.io/queue-name", "example.com/commit"
+	// waitFor waits until a PodGang and its PodGroup have them.
+	waitFor := func(s *scope, podGang, wantQueue, wantNote string) {
+		s.Helper()
+		s.eventually(fmt.Sprintf("%s is labelled %s=%s and annotated %s=%s", podGang, queue, wantQueue, note, wantNote), func() (string, error) {
+			for _, kind := range []schema.GroupVersionResource{podGangs, podGroups} {
+				object, err := s.dynamic.Resource(kind).Namespace(s.namespace).Get(s.ctx, podGang, metav1.GetOptions{})
+				if apierrors.IsNotFound(err) {
+					return "there is no " + kind.Resource, nil
+				}
+				if err != nil {
+					return "", err
+				}
+				if labels, annotations := object.GetLabels(), object.GetAnnotations(); labels[queue] != wantQueue || annotations[note] != wantNote {
+					return fmt.Sprintf("%s has labels %v and annotations %v", kind.Resource, labels, annotations), nil
+				}
+			}
+			return "", nil
+		})
+	}
+	return features.New("labels and annotations of a set").
+		Assess("are on what schedulers see", step(func(s *scope) {
+			set := newSet("web", 1, newClique("w", 2, 2))
+			set.Labels, set.Annotations = map[string]string{queue: "blue"}, map[string]string{note: "1"}
+			s.create(set)
+			waitFor(s, "web-0", "blue", "1")
+		})).
+		Assess("and follow, an annotation with the next change", step(func(s *scope) {
+			s.patch(podCliqueSets, "web", `{"metadata": {"annotations": {"example.com/commit": "2"}}}`)
+			s.mustKubectl("scale", "podcliqueset/web", "--replicas=2")
+			waitFor(s, "web-1", "blue", "2")
+			waitFor(s, "web-0", "blue", "1")
+			s.patch(podCliqueSets, "web", `{"metadata": {"labels": {"kueue.x-k8s.io/queue-name": "red"}}}`)
+			waitFor(s, "web-0", "red", "2")
+			waitFor(s, "web-1", "red", "2")
 		})).
 		Feature()
 }

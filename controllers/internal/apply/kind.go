@@ -96,6 +96,9 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Immutable is set for a kind most of which can't be changed: it returns a configuration with what has to stay from
 	// what is owned, and the rest from what is wanted.
 	Immutable func(owned, wanted C) C
+	// Lazy is set for a kind of which a part isn't worth a request: it returns what is wanted with that part as it is owned.
+	// The part is brought up to date with whatever else changes.
+	Lazy func(owned, wanted C) C
 	// Fresh is told of every write.
 	Fresh *fresh.Tracker
 
@@ -236,7 +239,11 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 	if k.Immutable != nil {
 		wanted = k.Immutable(owned, wanted)
 	}
-	if equality.Semantic.DeepEqual(owned, wanted) {
+	compared := wanted
+	if k.Lazy != nil {
+		compared = k.Lazy(owned, wanted)
+	}
+	if equality.Semantic.DeepEqual(owned, compared) {
 		k.equal.Add(name, state)
 		return nil
 	}

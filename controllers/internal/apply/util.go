@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 )
 
@@ -25,6 +26,16 @@ func inParallel[T any](ctx context.Context, atATime int, items []T, do func(T) e
 		}
 	}
 	return utilerrors.NewAggregate(errs)
+}
+
+// KeepAnnotations returns wanted metadata with the annotations that are owned, for Kind.Lazy.
+func KeepAnnotations(owned, wanted *metav1ac.ObjectMetaApplyConfiguration) *metav1ac.ObjectMetaApplyConfiguration {
+	if owned == nil || wanted == nil {
+		return wanted
+	}
+	kept := *wanted
+	kept.Annotations = owned.Annotations
+	return &kept
 }
 
 // withoutVersion copies a configuration and leaves out the resourceVersion, which can be set to another value but not unset. An

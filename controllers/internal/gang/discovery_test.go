@@ -102,7 +102,9 @@ func TestGangsAppear(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go discovery.Run(ctx)
 		synctest.Wait()
+		kube.Lock()
 		kube.Discovery().(*fakediscovery.FakeDiscovery).Resources = []*metav1.APIResourceList{beta}
+		kube.Unlock()
 		time.Sleep(2 * probeUnserved)
 		synctest.Wait()
 		if !discovery.Found().Gangs || discovery.Required() != nil || len(order) != 2 || order[0] != "served" {

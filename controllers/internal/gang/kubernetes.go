@@ -74,6 +74,11 @@ func NewKubernetes(discovery *Discovery, c *cluster.Cluster) (*Kubernetes, error
 			changed.Spec.SchedulingPolicy = wanted.Spec.SchedulingPolicy
 			return &changed
 		},
+		Lazy: func(owned, wanted *schedulingv1beta1ac.PodGroupApplyConfiguration) *schedulingv1beta1ac.PodGroupApplyConfiguration {
+			changed := *wanted
+			changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
+			return &changed
+		},
 		Client: func(namespace string) apply.Client[*schedulingv1beta1.PodGroup, *schedulingv1beta1ac.PodGroupApplyConfiguration] {
 			return c.Kube.SchedulingV1beta1().PodGroups(namespace)
 		},
@@ -88,6 +93,11 @@ func NewKubernetes(discovery *Discovery, c *cluster.Cluster) (*Kubernetes, error
 			}
 			changed := *wanted
 			changed.Spec = owned.Spec
+			return &changed
+		},
+		Lazy: func(owned, wanted *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration) *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
+			changed := *wanted
+			changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
 			return &changed
 		},
 		Client: func(namespace string) apply.Client[*schedulingv1alpha3.CompositePodGroup, *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration] {

@@ -104,6 +104,11 @@ func TestGangGate(t *testing.T) {
 	testenv.Test(t, cases.GangGate())
 }
 
+func TestGangMetadata(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.GangMetadata())
+}
+
 func TestSpread(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Spread())
