@@ -70,17 +70,55 @@ func firstTime(recorded *metav1.Time, seen bool, now time.Time) *metav1.Time {
 	return &time
 }
 
-// SetBegins tells whether a status says no more of a set than that its children are being created.
-func SetBegins(status *v1alpha1.PodCliqueSetStatus) bool {
-	return status.Phase == v1alpha1.PodCliqueSetCreating && applied(status.Conditions)
+// How long changes of a status may wait for others: within moments a gang's pods are all bound, and then all ready, and each would be
+// a write otherwise.
+const (
+	// scheduledPatience is for a unit that is scheduled, or isn't.
+	scheduledPatience = 400 * time.Millisecond
+	// countsPatience is for numbers.
+	countsPatience = time.Second
+	// wordsPatience is for messages: a scheduler that tries again and again puts the same thing in other words.
+	wordsPatience = 10 * time.Second
+)
+
+// patience is none where a condition changes, or is seen true of another generation.
+func patience(before, after []metav1.Condition) time.Duration {
+	for _, condition := range after {
+		if !sameCondition(before, after, condition.Type) {
+			return 0
+		}
+	}
+	return countsPatience
+}
+
+// sameCondition tells whether a condition has the same status, for the same reason and generation. One that isn't there yet may just
+// as well say that pods are missing, and that their gang is enforced.
+func sameCondition(before, after []metav1.Condition, kind string) bool {
+	was, is := meta.FindStatusCondition(before, kind), meta.FindStatusCondition(after, kind)
+	missing := metav1.ConditionFalse
+	if kind == v1alpha1.ConditionMinAvailableBreached || kind == v1alpha1.ConditionGangScheduling {
+		missing = metav1.ConditionTrue
+	}
+	switch {
+	case was == nil:
+		return is == nil || is.Status == missing
+	case is == nil:
+		return was.Status == missing
+	default:
+		return was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == is.ObservedGeneration
+	}
 }
 
 // GangBegins tells whether a status says no more of a PodGang than that its pods are being created and scheduled.
 func GangBegins(status *v1alpha1.PodGangStatus) bool {
 	return status.Phase == v1alpha1.PodGangPending &&
 		has(status.Conditions, v1alpha1.ReasonInsufficientPods) &&
-		!has(status.Conditions, v1alpha1.ReasonUnschedulable) && !has(status.Conditions, v1alpha1.ReasonSchedulingGated) &&
-		!has(status.Conditions, v1alpha1.ReasonSchedulingGroupMissing)
+		!waitsForScheduler(status.Conditions) && !has(status.Conditions, v1alpha1.ReasonSchedulingGroupMissing)
+}
+
+// waitsForScheduler tells whether a gang waits for something that isn't just a matter of time.
+func waitsForScheduler(conditions []metav1.Condition) bool {
+	return has(conditions, v1alpha1.ReasonUnschedulable) || has(conditions, v1alpha1.ReasonSchedulingGated)
 }
 
 func applied(conditions []metav1.Condition) bool {

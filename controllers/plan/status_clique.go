@@ -43,9 +43,24 @@ func (c Clique) Status(problems []Problem, now time.Time) v1alpha1.PodCliqueStat
 	return status
 }
 
-// Begins tells whether there is nothing to say yet of a PodClique but that its pods are being created and scheduled.
+// Patience is how long a change of the PodClique's status may wait for others. An update waits for its last pod.
+func (c Clique) Patience(after *v1alpha1.PodCliqueStatus) time.Duration {
+	before := &c.Object.Status
+	updated := func(status *v1alpha1.PodCliqueStatus) bool { return status.UpdatedReplicas == status.Replicas }
+	if updated(before) != updated(after) {
+		return 0
+	}
+	return patience(before.Conditions, after.Conditions)
+}
+
+// Begins tells whether there is nothing to say yet of a PodClique but that pods are being created and scheduled.
 func (c Clique) Begins() bool {
-	return !c.off() && !slices.ContainsFunc(c.Pods, func(pod *corev1.Pod) bool { return isScheduled(pod) || schedulersWords(pod) != "" })
+	if c.off() || slices.ContainsFunc(c.Pods, func(pod *corev1.Pod) bool { return schedulersWords(pod) != "" }) {
+		return false
+	}
+	bySlice := c.sliceCounts()
+	least := cliqueMinAvailable(&c.Object.Spec, replicasOf(c.Object.Spec.Replicas))
+	return slices.ContainsFunc(c.slices(), func(slice slice) bool { return bySlice[slice.name].scheduled < least })
 }
 
 // off tells whether the PodClique has no pods because it, or its group, is scaled to 0.

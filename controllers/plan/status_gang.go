@@ -54,6 +54,53 @@ func (g Gang) Status(problems []Problem, now time.Time) v1alpha1.PodGangStatus {
 	return status
 }
 
+// Patience is how long a change of the PodGang's status may wait for others. Where pods start after others, they wait for those to be
+// ready, which therefore is told at once; that a unit is scheduled is mostly told together with that.
+func (g Gang) Patience(after *v1alpha1.PodGangStatus) time.Duration {
+	before := g.Object.Status
+	same := func(kind string) bool { return sameCondition(before.Conditions, after.Conditions, kind) }
+	ordered := g.Set.Spec.Template.CliqueStartupType != v1alpha1.CliqueStartupTypeAnyOrder
+	switch {
+	case before.Phase != after.Phase && after.Phase == v1alpha1.PodGangSucceeded,
+		!same(v1alpha1.ConditionReady), !same(v1alpha1.ConditionGangScheduling),
+		groupsLost(g.Object, &before, after), ordered && groupsReady(g.Object, &before) != groupsReady(g.Object, after):
+		return 0
+	case !same(v1alpha1.ConditionScheduled), !same(v1alpha1.ConditionScaledGroupsScheduled):
+		return scheduledPatience
+	case !slices.Equal(before.PodGroups, after.PodGroups) || before.ObservedGeneration != after.ObservedGeneration:
+		return countsPatience
+	default:
+		return wordsPatience
+	}
+}
+
+// groupsReady is how many pod groups have the ready pods that they need.
+func groupsReady(gang *v1alpha1.PodGang, status *v1alpha1.PodGangStatus) int {
+	n := 0
+	for _, group := range podGroupsOf(gang) {
+		if countsIn(status, group.Name).Ready >= group.MinReplicas {
+			n++
+		}
+	}
+	return n
+}
+
+// groupsLost tells whether a pod group has lost pods that it needs.
+func groupsLost(gang *v1alpha1.PodGang, before, after *v1alpha1.PodGangStatus) bool {
+	return slices.ContainsFunc(podGroupsOf(gang), func(group v1alpha1.PodGroup) bool {
+		return countsIn(before, group.Name).Available >= group.MinReplicas && countsIn(after, group.Name).Available < group.MinReplicas
+	})
+}
+
+// countsIn are a pod group's counts; zero where a status has none.
+func countsIn(status *v1alpha1.PodGangStatus, group string) v1alpha1.PodGroupStatus {
+	i := slices.IndexFunc(status.PodGroups, func(counts v1alpha1.PodGroupStatus) bool { return counts.Name == group })
+	if i < 0 {
+		return v1alpha1.PodGroupStatus{}
+	}
+	return status.PodGroups[i]
+}
+
 // setScheduled says whether the base unit, and all scaled ones, are scheduled, and what the first that isn't waits for.
 func (g Gang) setScheduled(conditions *conditions, groups []countedGroup) {
 	base, scaled := waiting{reason: v1alpha1.ReasonSufficientPods}, waiting{reason: v1alpha1.ReasonSufficientPods}

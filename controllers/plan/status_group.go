@@ -49,9 +49,15 @@ func (g Group) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus {
 	return status
 }
 
-// Begins tells whether there is nothing to say yet of a scaling group but that its pods are being created and scheduled.
-func (g Group) Begins() bool {
-	return replicasOf(g.Object.Spec.Replicas) > 0 && !slices.ContainsFunc(g.PodGangs, func(gang *v1alpha1.PodGang) bool { return gang.Status.ObservedGeneration > 0 })
+// Begins tells whether a status says no more of a scaling group than that pods are being created and scheduled.
+func (g Group) Begins(status *v1alpha1.PodCliqueScalingGroupStatus) bool {
+	waits := func(gang *v1alpha1.PodGang) bool { return waitsForScheduler(gang.Status.Conditions) }
+	return status.ScheduledReplicas < replicasOf(g.Object.Spec.Replicas) && !slices.ContainsFunc(g.PodGangs, waits)
+}
+
+// Patience is how long a change of the scaling group's status may wait for others.
+func (g Group) Patience(after *v1alpha1.PodCliqueScalingGroupStatus) time.Duration {
+	return patience(g.Object.Status.Conditions, after.Conditions)
 }
 
 func (g Group) reason(breach string) string {

@@ -59,6 +59,36 @@ func (s Set) Status(applied int64, problems []Problem, now time.Time) v1alpha1.P
 	return status
 }
 
+// Patience is how long a change of the set's status may wait for others.
+func (s Set) Patience(after *v1alpha1.PodCliqueSetStatus) time.Duration {
+	return patience(s.Object.Status.Conditions, after.Conditions)
+}
+
+// Begins tells whether a status says no more of the set than that its children are being created, and are too new to say anything.
+func (s Set) Begins(status *v1alpha1.PodCliqueSetStatus) bool {
+	if status.Phase == v1alpha1.PodCliqueSetAvailable || status.AvailableReplicas > 0 || !applied(status.Conditions) {
+		return false
+	}
+	t := templateOf(s.Object)
+	for i := range s.Object.Spec.Replicas {
+		gang := s.PodGangs[PodGangName(s.Object.Name, i)]
+		switch {
+		case gang == nil || gang.Status.Phase == "":
+		case waitsForScheduler(gang.Status.Conditions) || !s.hasNewClique(t, i):
+			return false
+		}
+	}
+	return true
+}
+
+// hasNewClique tells whether nothing has been said yet of a standalone PodClique of replica i.
+func (s Set) hasNewClique(t template, i int32) bool {
+	return slices.ContainsFunc(t.cliques(), func(clique v1alpha1.PodCliqueTemplateSpec) bool {
+		podClique := s.PodCliques[PodCliqueName(s.Object.Name, clique.Name, i)]
+		return t.groupOf[clique.Name] == nil && (podClique == nil || podClique.Status.ObservedGeneration == 0)
+	})
+}
+
 // podProblems are what PodCliques say of pods that can't be as they should.
 func (s Set) podProblems() []Problem {
 	var problems []Problem
@@ -71,21 +101,21 @@ func (s Set) podProblems() []Problem {
 	return problems
 }
 
-// settled tells whether the statuses of all children are of their current specs. Before that, they may say of a new generation
-// of the set what was true of the one before.
+// settled tells whether the statuses of all children are of their current specs, or say nothing yet. Before that, they may say of a
+// new generation of the set what was true of the one before.
 func (s Set) settled() bool {
 	for _, gang := range s.PodGangs {
-		if gang.Status.ObservedGeneration != gang.Generation {
+		if of := gang.Status.ObservedGeneration; of > 0 && of != gang.Generation {
 			return false
 		}
 	}
 	for _, podClique := range s.PodCliques {
-		if podClique.Status.ObservedGeneration != podClique.Generation {
+		if of := podClique.Status.ObservedGeneration; of > 0 && of != podClique.Generation {
 			return false
 		}
 	}
 	for _, group := range s.ScalingGroups {
-		if group.Status.ObservedGeneration != group.Generation {
+		if of := group.Status.ObservedGeneration; of > 0 && of != group.Generation {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -332,5 +333,69 @@ func TestProblemsAreReported(t *testing.T) {
 	got := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionResourcesApplied)
 	if got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNameConflict || got.Message != "Service x is somebody else's (and 1 more)" {
 		t.Errorf("two problems: %+v", got)
+	}
+}
+
+func TestPatience(t *testing.T) {
+	set := &v1alpha1.PodCliqueSet{}
+	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeInOrder
+	live := v1alpha1.PodGangStatus{
+		PodGroups: []v1alpha1.PodGroupStatus{{Name: "a", Desired: 3, Available: 2}},
+		Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionScheduled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInsufficientPods},
+			{Type: v1alpha1.ConditionGangScheduling, Status: metav1.ConditionTrue},
+		},
+	}
+	gang := Gang{Set: set, Object: &v1alpha1.PodGang{
+		Spec:   v1alpha1.PodGangSpec{PodGroups: []v1alpha1.PodGroup{{Name: "a", MinReplicas: 2}}},
+		Status: live,
+	}}
+	for name, test := range map[string]struct {
+		change func(status *v1alpha1.PodGangStatus)
+		want   time.Duration
+	}{
+		"one is bound":     {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Scheduled = 1 }, countsPatience},
+		"a group is ready": {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Ready = 2 }, 0},
+		"all are ready": {func(status *v1alpha1.PodGangStatus) {
+			status.Conditions = append(status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue})
+		}, 0},
+		"too few are left":         {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Available = 1 }, 0},
+		"more are available":       {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Available = 3 }, countsPatience},
+		"one is ready":             {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Ready = 1 }, countsPatience},
+		"scheduled":                {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Status = metav1.ConditionTrue }, scheduledPatience},
+		"why it isn't scheduled":   {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Reason = v1alpha1.ReasonUnschedulable }, scheduledPatience},
+		"in other words":           {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Message = "other" }, wordsPatience},
+		"gangs aren't enforced":    {func(status *v1alpha1.PodGangStatus) { status.Conditions[1].Status = metav1.ConditionFalse }, 0},
+		"ended":                    {func(status *v1alpha1.PodGangStatus) { status.Phase = v1alpha1.PodGangSucceeded }, 0},
+		"nothing is said any more": {func(status *v1alpha1.PodGangStatus) { *status = v1alpha1.PodGangStatus{} }, 0},
+	} {
+		status := live.DeepCopy()
+		test.change(status)
+		if got := gang.Patience(status); got != test.want {
+			t.Errorf("%s: %s; want %s", name, got, test.want)
+		}
+	}
+	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeAnyOrder
+	if got := gang.Patience(&v1alpha1.PodGangStatus{
+		Conditions: live.Conditions,
+		PodGroups:  []v1alpha1.PodGroupStatus{{Name: "a", Desired: 3, Available: 2, Ready: 2}},
+	}); got != countsPatience {
+		t.Errorf("a group is ready that nothing starts after: %s; want %s", got, countsPatience)
+	}
+	breached := func(status metav1.ConditionStatus) []metav1.Condition {
+		return []metav1.Condition{{Type: v1alpha1.ConditionMinAvailableBreached, Status: status}}
+	}
+	for name, test := range map[string]struct {
+		before, after []metav1.Condition
+		want          time.Duration
+	}{
+		"true":        {breached(metav1.ConditionFalse), breached(metav1.ConditionTrue), 0},
+		"new, false":  {nil, breached(metav1.ConditionFalse), 0},
+		"new, true":   {nil, breached(metav1.ConditionTrue), countsPatience},
+		"all as ever": {breached(metav1.ConditionTrue), breached(metav1.ConditionTrue), countsPatience},
+	} {
+		if got := patience(test.before, test.after); got != test.want {
+			t.Errorf("a condition that is %s: %s; want %s", name, got, test.want)
+		}
 	}
 }

@@ -156,5 +156,5 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if wait := c.writer.status.Beginning(podClique, now); wait > 0 && len(c.reports.Get(key).Problems) == 0 && observed.Begins() {
 		return wait, nil
 	}
-	return 0, c.writer.status.Write(ctx, podClique, &status, now)
+	return c.writer.status.Write(ctx, podClique, &status, observed.Patience(&status), now)
 }

@@ -128,11 +128,12 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if wait := c.writer.status.TooSoon(set, now); wait > 0 {
 		return wait, nil
 	}
-	status := c.observe(set).Status(report.Generation, report.Problems, now)
-	if wait := c.writer.status.Beginning(set, now); wait > 0 && plan.SetBegins(&status) {
+	observed := c.observe(set)
+	status := observed.Status(report.Generation, report.Problems, now)
+	if wait := c.writer.status.Beginning(set, now); wait > 0 && observed.Begins(&status) {
 		return wait, nil
 	}
-	return 0, c.writer.status.Write(ctx, set, &status, now)
+	return c.writer.status.Write(ctx, set, &status, observed.Patience(&status), now)
 }
 
 // observe reads the caches, children by their controller.

@@ -166,7 +166,7 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	if wait := c.status.Beginning(podGang, now); wait > 0 && plan.GangBegins(&status) {
 		return wait, nil
 	}
-	return 0, c.status.Write(ctx, podGang, &status, now)
+	return c.status.Write(ctx, podGang, &status, observed.Patience(&status), now)
 }
 
 // observe gathers the PodCliques that the gang's pod groups are of, as far as they exist. It is false while the caches don't

@@ -104,8 +104,8 @@ func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.D
 	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
 	now := c.cluster.Clock.Now()
 	status := observed.Status(now)
-	if wait := c.status.Beginning(group, now); wait > 0 && observed.Begins() {
+	if wait := c.status.Beginning(group, now); wait > 0 && observed.Begins(&status) {
 		return wait, nil
 	}
-	return 0, c.status.Write(ctx, group, &status, now)
+	return c.status.Write(ctx, group, &status, observed.Patience(&status), now)
 }

@@ -48,6 +48,7 @@ type Status[T report.Object, S any, C Configuration[C]] struct {
 
 	mu   sync.Mutex
 	last map[cache.ObjectName]time.Time // when a status was written, where they are spaced
+	held map[cache.ObjectName]time.Time // since when a changed status is held
 }
 
 // beginningLasts is the age at which an object of which there is nothing to say gets a status that says so.
@@ -76,14 +77,39 @@ func (s *Status[T, S, C]) Forget(key cache.ObjectName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.last, key)
+	delete(s.held, key)
 }
 
-// Write writes a status if it has changed. An object that is gone, or was replaced by another of its name, needs no status.
-func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, now time.Time) error {
-	live := s.Of(object)
-	if equality.Semantic.DeepEqual(live, status) {
-		return nil
+// Write writes a status if it has changed, for so long that patience is over, or returns how long it still waits for more changes. An
+// object that is gone, or was replaced by another of its name, needs no status.
+func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, patience time.Duration, now time.Time) (wait time.Duration, err error) {
+	if wait := s.hold(object, status, patience, now); wait > 0 || equality.Semantic.DeepEqual(s.Of(object), status) {
+		return wait, nil
 	}
+	return 0, s.write(ctx, object, status, now)
+}
+
+// hold is how long a status waits for more to say.
+func (s *Status[T, S, C]) hold(object T, status *S, patience time.Duration, now time.Time) time.Duration {
+	live, key := s.Of(object), cache.MetaObjectToName(object)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if equality.Semantic.DeepEqual(live, status) {
+		delete(s.held, key)
+		return 0
+	}
+	since, ok := s.held[key]
+	if !ok {
+		since = now
+		if s.held == nil {
+			s.held = map[cache.ObjectName]time.Time{}
+		}
+		s.held[key] = since
+	}
+	return max(0, patience-now.Sub(since))
+}
+
+func (s *Status[T, S, C]) write(ctx context.Context, object T, status *S, now time.Time) error {
 	key := cache.MetaObjectToName(object)
 	config := s.Configuration(object, status).WithUID(object.GetUID())
 	options := metav1.ApplyOptions{FieldManager: s.Manager + statusSuffix, Force: true}
@@ -96,16 +122,17 @@ func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, now ti
 	}
 	s.Fresh.Wrote(key, s.Cache, written.GetResourceVersion())
 	s.wrote(key, now)
-	report.Transitions(s.Recorder, object, s.Conditions(live), s.Conditions(status))
+	report.Transitions(s.Recorder, object, s.Conditions(s.Of(object)), s.Conditions(status))
 	return nil
 }
 
 func (s *Status[T, S, C]) wrote(key cache.ObjectName, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.held, key)
 	if s.Spacing == nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.last == nil {
 		s.last = map[cache.ObjectName]time.Time{}
 	}

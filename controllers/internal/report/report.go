@@ -2,6 +2,8 @@
 package report
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,14 +22,18 @@ type Object interface {
 	runtime.Object
 }
 
+// young is the age below which it is no news that an object has become available.
+const young = 30 * time.Second
+
 // Transitions emits an event for each condition that users care about and that has changed from one status of an object to the
-// next. That a new object isn't available yet is no news.
+// next. That a new object isn't available yet, or comes up as it should, is no news.
 func Transitions(recorder events.EventRecorder, object Object, before, after []metav1.Condition) {
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
 		switch condition.Type {
 		case v1alpha1.ConditionAvailable:
-			if was != nil && was.Status != condition.Status {
+			up := condition.Status == metav1.ConditionTrue && condition.LastTransitionTime.Sub(object.GetCreationTimestamp().Time) < young
+			if was != nil && was.Status != condition.Status && !up {
 				same := was.ObservedGeneration == condition.ObservedGeneration && condition.ObservedGeneration == object.GetGeneration()
 				emit(recorder, object, condition, same)
 			}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,9 +12,13 @@ import (
 )
 
 func TestTransitions(t *testing.T) {
+	born := metav1.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	soon, later := metav1.NewTime(born.Add(young/2)), metav1.NewTime(born.Add(2*young))
 	condition := func(kind string, status metav1.ConditionStatus, generation int64, message string) []metav1.Condition {
-		return []metav1.Condition{{Type: kind, Status: status, ObservedGeneration: generation, Reason: "Reason", Message: message}}
+		return []metav1.Condition{{Type: kind, Status: status, ObservedGeneration: generation, Reason: "Reason", Message: message, LastTransitionTime: later}}
 	}
+	atOnce := condition(v1alpha1.ConditionAvailable, "True", 1, "1 of 1")
+	atOnce[0].LastTransitionTime = soon
 	const available, applied = v1alpha1.ConditionAvailable, v1alpha1.ConditionResourcesApplied
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
@@ -22,6 +27,7 @@ func TestTransitions(t *testing.T) {
 		"lost before all children follow": {condition(available, "True", 1, "1 of 1"), condition(available, "False", 1, "1 of 2"), "Normal Reason 1 of 2"},
 		"not available yet":               {nil, condition(available, "False", 1, "0 of 1"), ""},
 		"available":                       {condition(available, "False", 1, "0 of 1"), condition(available, "True", 1, "1 of 1"), "Normal Reason 1 of 1"},
+		"available at once":               {condition(available, "False", 1, "0 of 1"), atOnce, ""},
 		"still available":                 {condition(available, "True", 1, "1 of 1"), condition(available, "True", 2, "2 of 2"), ""},
 		"lost by accident":                {condition(available, "True", 1, "1 of 1"), condition(available, "False", 1, "0 of 1"), "Warning Reason 0 of 1"},
 		"lost by scaling out":             {condition(available, "True", 1, "1 of 1"), condition(available, "False", 2, "1 of 2"), "Normal Reason 1 of 2"},
@@ -34,7 +40,7 @@ func TestTransitions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := events.NewFakeRecorder(1)
-			set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Generation: test.after[0].ObservedGeneration}}
+			set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Generation: test.after[0].ObservedGeneration, CreationTimestamp: born}}
 			if name == "lost before all children follow" {
 				set.Generation++
 			}
