@@ -44,6 +44,8 @@ type Config struct {
 	SchedulerBackend string
 	// NetworkTopologyKey is the node label of pack groups that give none.
 	NetworkTopologyKey string
+	// InitImage is the image with grove-initc, for pods that start after others.
+	InitImage string
 }
 
 // Operator is the controllers and their caches. The caches can be filled, by Start, long before the controllers run.
@@ -83,7 +85,7 @@ func New(grove versioned.Interface, kube kubernetes.Interface, config Config) (*
 			return nil, err
 		}
 		o.clusters, o.backends = append(o.clusters, one), append(o.backends, backend)
-		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend), podclique.New(one, backend), scalinggroup.New(one), podgang.New(one, backend))
+		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend), podclique.New(one, backend, config.InitImage), scalinggroup.New(one), podgang.New(one, backend))
 	}
 	return o, nil
 }

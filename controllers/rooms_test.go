@@ -18,15 +18,18 @@ const module = "grove.io/grove/"
 var rooms = map[string][]string{
 	"apis/":                    {"apis/"},
 	"crds":                     {},
-	"controllers/plan":         {"apis/"},
+	"controllers/startup":      {"apis/"},
+	"controllers/plan":         {"apis/", "controllers/startup"},
 	"controllers/internal/":    {"apis/", "controllers/plan", "controllers/internal/"},
 	"controllers/podcliqueset": {"apis/", "controllers/plan", "controllers/internal/"},
 	"controllers/podclique":    {"apis/", "controllers/plan", "controllers/internal/"},
 	"controllers/scalinggroup": {"apis/", "controllers/plan", "controllers/internal/"},
 	"controllers/podgang":      {"apis/", "controllers/plan", "controllers/internal/"},
 	"controllers":              {"apis/", "controllers/"},
-	"cmd/grove-operator":       {"apis/", "controllers", "cmd/grove-operator/app"},
-	"e2e/":                     {"apis/", "crds", "e2e/"},
+	"cmd/grove-operator":       {"apis/", "controllers", "cmd/grove-operator/app", "cmd/internal/"},
+	"cmd/grove-initc":          {"apis/", "controllers/startup", "cmd/internal/"},
+	"cmd/internal/":            {},
+	"e2e/":                     {"apis/", "crds", "controllers/startup", "e2e/"},
 }
 
 type goPackage struct {

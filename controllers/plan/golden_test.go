@@ -62,7 +62,9 @@ func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	for _, clique := range children.PodCliques {
 		objects = append(objects, clique)
 	}
-	for _, pod := range cliques(live(set, children), nil)[0].PodActions().Create {
+	first := cliques(live(set, children), nil)[0]
+	first.InitImage = "grove.io/grove:v1"
+	for _, pod := range first.PodActions().Create {
 		objects = append(objects, pod.Config)
 	}
 	var all bytes.Buffer

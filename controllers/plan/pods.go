@@ -22,6 +22,8 @@ type Clique struct {
 	Pods []*corev1.Pod
 	// Scheduling is what the scheduler can do for the gang.
 	Scheduling Scheduling
+	// InitImage is the image of the init container of pods that start after others.
+	InitImage string
 }
 
 // PodActions are what has to be done to a PodClique's pods.
@@ -146,6 +148,8 @@ type podBuilder struct {
 	annotations map[string]string
 	// numPods and rank place a member of a scaling group among the pods of its group replica.
 	numPods, rank int32
+	// ancestors are the cliques that the pods start after.
+	ancestors []string
 }
 
 // podBuilder takes the podSpec from the PodClique, which may be older than the template's, and everything else from the
@@ -162,6 +166,7 @@ func (c Clique) podBuilder(t template, clique *v1alpha1.PodCliqueTemplateSpec, i
 		spec:        podSpecConfiguration(&c.Object.Spec.PodSpec),
 		labels:      t.cliqueLabels(clique, i),
 		annotations: clique.Annotations,
+		ancestors:   t.ancestors(clique.Name),
 	}
 	b.labels[v1alpha1.LabelPodTemplateHash] = PodTemplateHash(&c.Object.Spec.PodSpec)
 	if group := t.groupOf[clique.Name]; group != nil {
@@ -231,6 +236,7 @@ func (b podBuilder) pod(id podIdentity) *corev1ac.PodApplyConfiguration {
 	spec.WithHostname(id.name)
 	spec.InitContainers = withEnv(spec.InitContainers, env)
 	spec.Containers = withEnv(spec.Containers, env)
+	b.startInOrder(&spec, id)
 	return corev1ac.Pod(id.name, b.Object.Namespace).
 		WithLabels(b.podLabels(id)).
 		WithAnnotations(b.annotations).

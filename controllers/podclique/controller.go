@@ -28,6 +28,7 @@ const kind = "PodClique"
 type controller struct {
 	cluster    *cluster.Cluster
 	backend    gang.Backend
+	initImage  string
 	podCliques grovelisters.PodCliqueLister
 	cache      cache.Indexer
 	writer     *writer
@@ -36,14 +37,15 @@ type controller struct {
 	statuses   *runner.Loop
 }
 
-// New returns the loops of the controller.
-func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
+// New returns the loops of the controller. Pods that start after others get an init container of an image.
+func New(cluster *cluster.Cluster, backend gang.Backend, initImage string) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	pods := cluster.Children.Core().V1().Pods().Informer()
 	tracker := &fresh.Tracker{}
 	c := &controller{
 		cluster:    cluster,
 		backend:    backend,
+		initImage:  initImage,
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodCliques().Informer().GetIndexer(),
 		writer:     newWriter(cluster, backend, tracker),
@@ -123,6 +125,7 @@ func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, nil
 	}
 	observed.Scheduling = c.backend.Scheduling(key.Namespace, plan.PodGangOf(podClique))
+	observed.InitImage = c.initImage
 	actions := observed.PodActions()
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))

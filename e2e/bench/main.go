@@ -34,6 +34,7 @@ const (
 func main() {
 	b := &bench{}
 	flag.StringVar(&b.operatorPath, "operator", "bin/grove-operator", "the operator's binary")
+	flag.StringVar(&b.initPath, "initc", "bin/grove-initc", "the binary of init containers")
 	flag.BoolVar(&b.stockLimits, "stock-limits", false, "leave kube-controller-manager and kube-scheduler their default client rate limits, and measure the large workloads only")
 	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
 	flag.Parse()
@@ -52,6 +53,7 @@ func main() {
 // bench is a cluster with an operator, and what is measured on it.
 type bench struct {
 	operatorPath string
+	initPath     string
 	stockLimits  bool
 	auditCopy    string
 

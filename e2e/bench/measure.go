@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -49,6 +50,9 @@ func (b *bench) measureAll(ctx context.Context) error {
 	if err := b.measureLarge(ctx); err != nil {
 		return err
 	}
+	if err := b.measureOrder(ctx); err != nil {
+		return err
+	}
 	return b.measureMany(ctx)
 }
 
@@ -66,9 +70,9 @@ func (b *bench) measureSmall(ctx context.Context) error {
 	return nil
 }
 
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+func median[T cmp.Ordered](figures []T) T {
+	slices.Sort(figures)
+	return figures[len(figures)/2]
 }
 
 // measureLarge compares a Deployment, bare gangs and a set of as many pods. A small Deployment goes first, since the first pods of a

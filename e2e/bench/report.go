@@ -14,6 +14,8 @@ const (
 	mostRequestsPerManyPods = 3.0
 	mostSmall               = time.Second
 	mostLag                 = time.Second
+	mostStartLag            = 500 * time.Millisecond
+	mostInitMemory          = 20 << 20
 )
 
 // row is one figure beside its target. Grove and deployment are absolute.
@@ -75,6 +77,16 @@ func (r *report) unchanged(touched, atRest requests) {
 	r.add(fmt.Sprintf("requests in %.0f s at rest", resting.Seconds()), "", fmt.Sprint(atRest.total()), "", "leases and watches only", atRest.total() == 0)
 	r.distribute("touching an annotation", touched)
 	r.distribute("at rest", atRest)
+}
+
+func (r *report) order(begin, end time.Duration, h herd) {
+	r.tell("init container begins to wait, median", "", seconds(begin), "", "")
+	r.add("pod ready to init container behind it ended, median", "", seconds(end), "", "≤ "+seconds(mostStartLag), end <= mostStartLag)
+	r.add("init container's memory, median", "", fmt.Sprintf("%d MiB", h.memory>>20), "", fmt.Sprintf("≤ %d MiB", mostInitMemory>>20), h.memory <= mostInitMemory)
+	what := fmt.Sprintf("%d init containers that wait: ", herdSize)
+	r.add(what+"watches, other requests", "", fmt.Sprintf("%d, %d", h.watches, h.others), "", "one watch each", h.watches <= herdSize && h.others == 0)
+	r.add(what+"operator's requests, CPU", "", fmt.Sprintf("%d, %s", h.operator.total(), seconds(h.cpu)), "", "none", h.operator.total() == 0)
+	r.tell(what+"pod ready to all ended", "", seconds(h.released), "", "")
 }
 
 func (r *report) many(l life) {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/e2e/cluster"
 )
 
 // clients is how many sets are created or deleted at a time.
@@ -141,6 +142,21 @@ func pairs(replicas int32) v1alpha1.PodCliqueSetSpec {
 		Replicas: replicas,
 		Template: v1alpha1.PodCliqueSetTemplateSpec{Cliques: []v1alpha1.PodCliqueTemplateSpec{clique("pair", podsOfPair)}},
 	}
+}
+
+// chains is a set of many replicas of two cliques of one pod, of which the second starts after the first. Nobody runs them.
+func chains(replicas int32) v1alpha1.PodCliqueSetSpec {
+	spec := v1alpha1.PodCliqueSetSpec{
+		Replicas: replicas,
+		Template: v1alpha1.PodCliqueSetTemplateSpec{
+			CliqueStartupType: v1alpha1.CliqueStartupTypeInOrder,
+			Cliques:           []v1alpha1.PodCliqueTemplateSpec{clique("first", 1), clique("second", 1)},
+		},
+	}
+	for i := range spec.Template.Cliques {
+		spec.Template.Cliques[i].Annotations = map[string]string{cluster.AnnotationNobody: cluster.AnnotationNobodyValue}
+	}
+	return spec
 }
 
 // tenPods is a set of one replica: a clique of 2 pods, and a scaling group of 2 replicas of 4 pods in 2 cliques.

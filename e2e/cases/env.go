@@ -28,6 +28,8 @@ type Env struct {
 	Kubectl func(ctx context.Context, args ...string) (string, error)
 	// AuditLog is the path of the API server's audit log, for cases that count requests.
 	AuditLog string
+	// InitProgram is the path of grove-initc, for cases that run it as the kubelet would.
+	InitProgram string
 	// StartOperator runs an operator with flags until it is stopped, for cases that need operators of their own.
 	StartOperator func(ctx context.Context, flags ...string) (*cluster.Operator, error)
 }

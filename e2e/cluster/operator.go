@@ -18,6 +18,9 @@ import (
 // operatorTimeout bounds the operator's start and its graceful end.
 const operatorTimeout = time.Minute
 
+// InitImage is the image of the init container of pods that start after others. Fake nodes run no containers.
+const InitImage = "grove.io/grove:local"
+
 // Operator is a grove-operator that runs beside the cluster, as a process of this machine.
 type Operator struct {
 	// Log is the path of what it writes to stdout and stderr.
@@ -32,19 +35,25 @@ type Operator struct {
 	killed    bool
 }
 
-// BuildOperator builds cmd/grove-operator into the cluster's directory and returns its path. With race, it has the race
+// Programs that Build knows.
+const (
+	OperatorProgram = "grove-operator"
+	InitProgram     = "grove-initc"
+)
+
+// Build builds one of the programs of cmd into the cluster's directory and returns its path. With race, it has the race
 // detector, unless there is no C compiler, which the race detector needs.
-func (c *Cluster) BuildOperator(ctx context.Context, race bool) (string, error) {
+func (c *Cluster) Build(ctx context.Context, program string, race bool) (string, error) {
 	root, env, err := repository(ctx)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(c.dir, "grove-operator")
+	path := filepath.Join(c.dir, program)
 	args := []string{"build", "-o", path}
 	if race && env["CGO_ENABLED"] == "1" {
 		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/grove-operator")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/"+program)...)
 	cmd.Dir = root
 	if _, err := output(cmd); err != nil {
 		return "", err
@@ -52,7 +61,7 @@ func (c *Cluster) BuildOperator(ctx context.Context, race bool) (string, error) 
 	return path, nil
 }
 
-// StartOperator runs the operator at path (see BuildOperator) against the cluster and waits until it is ready. It is
+// StartOperator runs the operator at path (see Build) against the cluster and waits until it is ready. It is
 // given the kubeconfig, addresses, no leader election and JSON logs; flags come after these.
 func (c *Cluster) StartOperator(ctx context.Context, path string, flags ...string) (*Operator, error) {
 	log, err := os.CreateTemp(c.dir, "grove-operator-*.log")
@@ -70,6 +79,7 @@ func (c *Cluster) StartOperator(ctx context.Context, path string, flags ...strin
 	}
 	cmd := exec.Command(path, append([]string{
 		"--kubeconfig=" + c.Kubeconfig,
+		"--initc-image=" + InitImage,
 		"--leader-elect=false",
 		"--log-format=json",
 		fmt.Sprintf("--health-address=127.0.0.1:%d", health),

@@ -96,6 +96,12 @@ func kwokctlConfig(opts Options, bin, auditPolicyPath string, p ports) ([]byte, 
 	return yamlDocuments(kwokctl, kwokConfig)
 }
 
+// AnnotationNobody, with its value, on a pod leaves its status to a test: no fake kubelet runs it.
+const (
+	AnnotationNobody      = "kwok.x-k8s.io/status"
+	AnnotationNobodyValue = "custom"
+)
+
 // kwokConfig lets the fake kubelets work on many pods at once. kwokctl passes it on without kwok's defaults, so that
 // whatever is left out here is zero, and kwok does not start.
 var kwokConfig = map[string]any{
@@ -108,6 +114,8 @@ var kwokConfig = map[string]any{
 		"nodeLeaseParallelism":          4,
 		"podsOnNodeSyncParallelism":     4,
 		"enablePodsOnNodeSyncListPager": true,
+		// Pods annotated so have nobody who runs them but the test.
+		"disregardStatusWithAnnotationSelector": AnnotationNobody + "=" + AnnotationNobodyValue,
 	},
 }
 

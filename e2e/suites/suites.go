@@ -34,6 +34,7 @@ func Context() (context.Context, context.CancelFunc) {
 type Local struct {
 	cluster   *cluster.Cluster
 	binary    string
+	initc     string
 	operators []*cluster.Operator
 }
 
@@ -49,7 +50,10 @@ func (l *Local) Start(ctx context.Context, opts cluster.Options) (err error) {
 	if err := l.cluster.InstallCRDs(ctx); err != nil {
 		return err
 	}
-	l.binary, err = l.cluster.BuildOperator(ctx, true)
+	if l.initc, err = l.cluster.Build(ctx, cluster.InitProgram, false); err != nil {
+		return err
+	}
+	l.binary, err = l.cluster.Build(ctx, cluster.OperatorProgram, true)
 	return err
 }
 
@@ -69,6 +73,7 @@ func (l *Local) Env() *cases.Env {
 		Config:        l.cluster.RESTConfig(),
 		Kubectl:       l.cluster.Kubectl,
 		AuditLog:      l.cluster.AuditLog,
+		InitProgram:   l.initc,
 		StartOperator: l.StartOperator,
 	}
 }

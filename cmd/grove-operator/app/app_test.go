@@ -2,21 +2,16 @@ package app
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"k8s.io/klog/v2"
 )
 
 // try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
@@ -25,7 +20,7 @@ func try(t *testing.T, handler http.Handler, args ...string) (code int, out, err
 	if handler != nil {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
-		args = append(args, "--kubeconfig", kubeconfig(t, server.URL))
+		args = append(args, "--initc-image=grove:1", "--kubeconfig", kubeconfig(t, server.URL))
 	}
 	var stdout, stderr bytes.Buffer
 	code = Main(append(args, "--health-address=", "--metrics-address="), &stdout, &stderr)
@@ -68,8 +63,11 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 		"a namespace twice":   {args: []string{"--namespace=a", "--namespace=a"}, code: 2, want: "grove-operator: --namespace a is given twice; see grove-operator --help"},
 		"no request":          {args: []string{"--max-requests-in-flight=0"}, code: 2, want: "grove-operator: --max-requests-in-flight is 0; it has to be at least 1; see grove-operator --help"},
 		"a short lease":       {args: []string{"--leader-elect-lease-duration=1ms"}, code: 2, want: "grove-operator: --leader-elect-lease-duration is 1ms; it has to be at least 1s; see grove-operator --help"},
+		"a backend":           {args: []string{"--scheduler-backend=volcano"}, code: 2, want: `grove-operator: --scheduler-backend is "volcano"; it can be auto, kubernetes, none; see grove-operator --help`},
+		"a topology key":      {args: []string{"--network-topology-key=a b"}, code: 2, want: `grove-operator: --network-topology-key is "a b": name part must consist of`},
+		"no init image":       {args: []string{"--kubeconfig=/nowhere"}, code: 2, want: "grove-operator: --initc-image is needed with --kubeconfig: "},
 		"no cluster":          {code: 1, want: "grove-operator: not running in a cluster: give --kubeconfig"},
-		"no kubeconfig":       {args: []string{"--kubeconfig=/nowhere"}, code: 1, want: "grove-operator: --kubeconfig /nowhere: stat /nowhere: no such file or directory"},
+		"no kubeconfig":       {args: []string{"--kubeconfig=/nowhere", "--initc-image=grove:1"}, code: 1, want: "grove-operator: --kubeconfig /nowhere: stat /nowhere: no such file or directory"},
 		"not an API server":   {handler: http.NotFoundHandler(), code: 1, want: "doesn't answer: the server could not find the requested resource"},
 		"too old a server":    {handler: serverVersion("v1.20.3"), code: 1, want: "is Kubernetes v1.20.3; Grove needs 1.33 or newer"},
 		"a server without us": {handler: serverVersion("v1.37.2"), code: 1, want: "install the CustomResourceDefinitions with kubectl apply --server-side -f crds/"},
@@ -90,7 +88,7 @@ func TestUnreachableServer(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	path := kubeconfig(t, server.URL)
 	server.Close()
-	code, _, err := try(t, nil, "--kubeconfig", path)
+	code, _, err := try(t, nil, "--initc-image=grove:1", "--kubeconfig", path)
 	if code != 1 || !strings.Contains(err, "the API server at "+server.URL+" doesn't answer: ") || strings.Count(err, "\n") != 1 {
 		t.Errorf("exit code %d, said %q", code, err)
 	}
@@ -114,40 +112,6 @@ func TestRetryAfterIsRespected(t *testing.T) {
 	}
 	if len(asked) != 2 || asked[1].Sub(asked[0]) < time.Second {
 		t.Errorf("asked at %v, with Retry-After: 1", asked)
-	}
-}
-
-func TestLogs(t *testing.T) {
-	defer klog.ClearLogger()
-	for name, test := range map[string]struct {
-		options Options
-		want    []string
-	}{
-		"error":   {Options{LogLevel: "error", LogFormat: "json"}, []string{`{"level":"error","msg":"failure","error":"why"}`}},
-		"info":    {Options{LogLevel: "info", LogFormat: "json"}, []string{`{"level":"info","msg":"start"}`, `{"level":"error","msg":"failure","error":"why"}`, `{"level":"info","msg":"from client-go"}`}},
-		"debug":   {Options{LogLevel: "debug", LogFormat: "json"}, []string{`{"level":"info","msg":"start"}`, `{"level":"debug","msg":"decision"}`, `{"level":"error","msg":"failure","error":"why"}`, `{"level":"info","msg":"from client-go"}`}},
-		"console": {Options{LogLevel: "info", LogFormat: "console"}, []string{"info\tstart", `error	failure	{"error": "why"}`, "info\tfrom client-go"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			logger := newLogger(test.options, &out)
-			logger.Info("start")
-			logger.V(2).Info("decision")
-			logger.Error(errors.New("why"), "failure")
-			klog.InfoS("from client-go")
-			klog.Flush()
-			var got []string
-			for line := range strings.Lines(out.String()) {
-				line = regexp.MustCompile(`"ts":"[^"]*",|^[^{\t]*\t`).ReplaceAllString(line, "")
-				got = append(got, strings.TrimSuffix(line, "\n"))
-			}
-			for i, want := range test.want {
-				test.want[i] = strings.ReplaceAll(want, `\t`, "\t")
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 

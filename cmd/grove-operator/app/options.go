@@ -2,6 +2,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"grove.io/grove/cmd/internal/logging"
 	"grove.io/grove/controllers"
 )
 
@@ -36,11 +38,7 @@ type Options struct {
 	LogLevel, LogFormat           string
 }
 
-var (
-	logLevels  = []string{"error", "info", "debug", "trace"}
-	logFormats = []string{"json", "console"}
-	backends   = []string{controllers.BackendAuto, controllers.BackendKubernetes, controllers.BackendNone}
-)
+var backends = []string{controllers.BackendAuto, controllers.BackendKubernetes, controllers.BackendNone}
 
 const usage = `grove-operator turns PodCliqueSets into gangs of pods.
 
@@ -64,13 +62,14 @@ func parse(args []string, out io.Writer) (Options, error) {
 	flags.StringVar(&o.SchedulerBackend, "scheduler-backend", controllers.BackendAuto, "`how` gangs are scheduled: auto (by kube-scheduler, as soon as the API server serves PodGroups), "+
 		"kubernetes (the same, or end at once) or none (each pod by itself)")
 	flags.StringVar(&o.NetworkTopologyKey, "network-topology-key", corev1.LabelTopologyZone, "node `label` inside of which pack groups without a topologyKey are packed")
+	flags.StringVar(&o.InitImage, "initc-image", "", "`image` with grove-initc, the init container of pods that start after others; by default that of the operator's pod")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "let one of several replicas of the operator work at a time")
 	flags.StringVar(&o.LeaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease that the leader holds; by default that of the operator's pod")
 	flags.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that fell silent stays leader")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "`host:port` where /healthz and /readyz are served; empty for nowhere")
 	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`host:port` where /metrics is served; empty for nowhere")
-	flags.StringVar(&o.LogLevel, "log-level", "info", "how much is logged: "+strings.Join(logLevels, ", "))
-	flags.StringVar(&o.LogFormat, "log-format", "json", "how it is logged: "+strings.Join(logFormats, ", "))
+	flags.StringVar(&o.LogLevel, "log-level", "info", "how much is logged: "+strings.Join(logging.Levels, ", "))
+	flags.StringVar(&o.LogFormat, "log-format", logging.JSON, "how it is logged: "+strings.Join(logging.Formats, ", "))
 	flags.Usage = func() { fmt.Fprint(out, usage, flags.FlagUsagesWrapped(100)) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -82,17 +81,20 @@ func parse(args []string, out io.Writer) (Options, error) {
 }
 
 func (o Options) validate() error {
-	if !slices.Contains(logLevels, o.LogLevel) {
-		return fmt.Errorf("--log-level is %q; it can be %s", o.LogLevel, strings.Join(logLevels, ", "))
+	if !slices.Contains(logging.Levels, o.LogLevel) {
+		return fmt.Errorf("--log-level is %q; it can be %s", o.LogLevel, strings.Join(logging.Levels, ", "))
 	}
-	if !slices.Contains(logFormats, o.LogFormat) {
-		return fmt.Errorf("--log-format is %q; it can be %s", o.LogFormat, strings.Join(logFormats, ", "))
+	if !slices.Contains(logging.Formats, o.LogFormat) {
+		return fmt.Errorf("--log-format is %q; it can be %s", o.LogFormat, strings.Join(logging.Formats, ", "))
 	}
 	if !slices.Contains(backends, o.SchedulerBackend) {
 		return fmt.Errorf("--scheduler-backend is %q; it can be %s", o.SchedulerBackend, strings.Join(backends, ", "))
 	}
 	if problems := validation.IsQualifiedName(o.NetworkTopologyKey); len(problems) > 0 {
 		return fmt.Errorf("--network-topology-key is %q: %s", o.NetworkTopologyKey, strings.Join(problems, "; "))
+	}
+	if o.InitImage == "" && o.Kubeconfig != "" {
+		return errors.New("--initc-image is needed with --kubeconfig: the image of the init container of pods that start after others")
 	}
 	if o.MaxRequestsInFlight < 1 {
 		return fmt.Errorf("--max-requests-in-flight is %d; it has to be at least 1", o.MaxRequestsInFlight)

@@ -13,10 +13,12 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 
+	"grove.io/grove/cmd/internal/logging"
 	"grove.io/grove/controllers"
 )
 
@@ -46,7 +48,7 @@ func Main(args []string, out, err io.Writer) int {
 		fmt.Fprintf(err, "grove-operator: %v; see grove-operator --help\n", problem)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(klog.NewContext(context.Background(), newLogger(options, err)), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(klog.NewContext(context.Background(), logging.New(options.LogLevel, options.LogFormat, err)), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if problem := run(ctx, options); problem != nil {
 		fmt.Fprintf(err, "grove-operator: %v\n", problem)
@@ -71,6 +73,9 @@ func run(ctx context.Context, o Options) error {
 		return err
 	}
 
+	if err := o.completeInitImage(ctx, clients.kube.CoreV1()); err != nil {
+		return err
+	}
 	operator, err := controllers.New(clients.grove, clients.kube, o.Config)
 	if err != nil {
 		return err
@@ -142,14 +147,52 @@ func lead(ctx context.Context, o Options, clients clients, work func(context.Con
 	return problem
 }
 
+// completeInitImage takes the image of the operator's own pod where the flag gives none.
+func (o *Options) completeInitImage(ctx context.Context, core corev1client.PodsGetter) error {
+	if o.InitImage != "" {
+		return nil
+	}
+	namespace, err := podNamespace()
+	if err != nil {
+		return fmt.Errorf("%w; or give --initc-image", err)
+	}
+	// A pod's host name is its name, unless its podSpec says otherwise.
+	name := os.Getenv("POD_NAME")
+	if name == "" {
+		if name, err = os.Hostname(); err != nil {
+			return fmt.Errorf("finding the operator's own pod: %w; give --initc-image", err)
+		}
+	}
+	pod, err := core.Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("finding the image of the operator's own pod: %w; give --initc-image, or set the variable POD_NAME", err)
+	}
+	o.InitImage = pod.Spec.Containers[0].Image
+	for _, container := range pod.Spec.Containers {
+		if container.Name == "grove-operator" {
+			o.InitImage = container.Image
+		}
+	}
+	return nil
+}
+
 // leaseNamespace is what the flag says or else the namespace of the operator's pod.
 func leaseNamespace(o Options) (string, error) {
 	if o.LeaderElectNamespace != "" {
 		return o.LeaderElectNamespace, nil
 	}
-	namespace, err := os.ReadFile(namespaceFile)
+	namespace, err := podNamespace()
 	if err != nil {
 		return "", errors.New("leader election needs a namespace outside a cluster: give --leader-elect-namespace, or --leader-elect=false")
+	}
+	return namespace, nil
+}
+
+// podNamespace is the namespace of the operator's pod.
+func podNamespace() (string, error) {
+	namespace, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return "", fmt.Errorf("finding the operator's own namespace: %w", err)
 	}
 	return strings.TrimSpace(string(namespace)), nil
 }

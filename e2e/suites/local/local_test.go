@@ -128,3 +128,8 @@ func TestDroppedGroups(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.DroppedGroups())
 }
+
+func TestStartupOrder(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.StartupOrder())
+}

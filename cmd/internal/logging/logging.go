@@ -1,4 +1,5 @@
-package app
+// Package logging makes the logger of a program: structured, logr over zap, for klog too.
+package logging
 
 import (
 	"io"
@@ -13,18 +14,30 @@ import (
 // verbosity is the logr verbosity that each log level shows: 2 tells of decisions, 4 of every step.
 var verbosity = map[string]int{"error": -int(zapcore.ErrorLevel), "info": 0, "debug": 2, "trace": 4}
 
-// newLogger logs to a writer, and makes klog, which client-go uses, log to the same.
-func newLogger(o Options, out io.Writer) logr.Logger {
+// Formats of log lines.
+const (
+	JSON    = "json"
+	Console = "console"
+)
+
+// Levels and Formats are what New knows.
+var (
+	Levels  = []string{"error", "info", "debug", "trace"}
+	Formats = []string{JSON, Console}
+)
+
+// New returns a logger of one of the levels and formats that writes to out, and makes klog, which client-go uses, log there too.
+func New(level, format string, out io.Writer) logr.Logger {
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	config.EncodeLevel = encodeLevel
 	encoder := zapcore.NewJSONEncoder(config)
-	if o.LogFormat == "console" {
+	if format == Console {
 		encoder = zapcore.NewConsoleEncoder(config)
 	}
 	// zapr maps verbosity n to the zap level -n.
-	level := zapcore.Level(-verbosity[o.LogLevel])
-	logger := zapr.NewLogger(zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)))
+	least := zapcore.Level(-verbosity[level])
+	logger := zapr.NewLogger(zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), least)))
 	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
 	return logger
 }
