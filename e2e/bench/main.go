@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,10 +34,20 @@ const (
 )
 
 func main() {
-	b := &bench{}
+	b := &bench{parts: parts}
 	flag.StringVar(&b.operatorPath, "operator", "bin/grove-operator", "the operator's binary")
 	flag.StringVar(&b.initPath, "initc", "bin/grove-initc", "the binary of init containers")
-	flag.BoolVar(&b.stockLimits, "stock-limits", false, "leave kube-controller-manager and kube-scheduler their default client rate limits, and measure the large workloads only")
+	flag.BoolVar(&b.stockLimits, "stock-limits", false, "leave kube-controller-manager and kube-scheduler their default client rate limits")
+	flag.Func("parts", "measure these only, of "+strings.Join(parts, ","), func(value string) error {
+		for _, part := range strings.Split(value, ",") {
+			if !slices.Contains(parts, part) {
+				return fmt.Errorf("no part is named %q", part)
+			}
+		}
+		b.parts = strings.Split(value, ",")
+		return nil
+	})
+	flag.StringVar(&b.backend, "scheduler-backend", "auto", "the operator's --scheduler-backend: none leaves each pod to itself, as those of a Deployment are")
 	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
 	flag.Parse()
 	klog.SetLogger(logr.Discard()) // watches that are opened anew are nobody's concern
@@ -55,7 +67,9 @@ type bench struct {
 	operatorPath string
 	initPath     string
 	stockLimits  bool
+	backend      string
 	auditCopy    string
+	parts        []string
 
 	cluster  *cluster.Cluster
 	operator *cluster.Operator
@@ -69,11 +83,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.start(ctx); err != nil {
 		return err
 	}
-	measure := b.measureAll
-	if b.stockLimits {
-		measure = b.measureLarge
-	}
-	if err := measure(ctx); err != nil {
+	if err := b.measure(ctx); err != nil {
 		return err
 	}
 	if err := b.measureTotals(); err != nil {
@@ -99,7 +109,7 @@ func (b *bench) start(ctx context.Context) error {
 	if err := b.cluster.InstallCRDs(ctx); err != nil {
 		return err
 	}
-	if b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath); err != nil {
+	if b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath, "--scheduler-backend="+b.backend); err != nil {
 		return err
 	}
 	config := b.cluster.RESTConfig()
