@@ -2,6 +2,8 @@ package app
 
 import (
 	"bytes"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +14,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 // try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
@@ -197,3 +205,64 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// Metrics are for those whom the API server allows to get them.
+func TestMetricsAuth(t *testing.T) {
+	kube := fake.NewClientset()
+	asked := 0
+	kube.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		asked++
+		review := action.(clienttesting.CreateAction).GetObject().(*authenticationv1.TokenReview)
+		switch token := review.Spec.Token; token {
+		case "broken":
+			return true, nil, errors.New("no answer")
+		case "forged":
+		default:
+			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: token}}
+		}
+		return true, review, nil
+	})
+	kube.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
+		asks := *review.Spec.NonResourceAttributes
+		review.Status.Allowed = review.Spec.User == "prometheus" && asks == authorizationv1.NonResourceAttributes{Path: "/metrics", Verb: "get"}
+		return true, review, nil
+	})
+	secure, err := selfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(authorized(kube, metricsHandler()))
+	server.TLS = secure
+	server.StartTLS()
+	defer server.Close()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for _, test := range []struct {
+		authorization string
+		want          int
+	}{
+		{"", http.StatusUnauthorized},
+		{"Basic abc", http.StatusUnauthorized},
+		{"Bearer forged", http.StatusUnauthorized},
+		{"Bearer stranger", http.StatusForbidden},
+		{"Bearer broken", http.StatusServiceUnavailable},
+		{"Bearer prometheus", http.StatusOK},
+		{"Bearer prometheus", http.StatusOK},
+	} {
+		request, err := http.NewRequest(http.MethodGet, server.URL+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", test.authorization)
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.Body.Close(); response.StatusCode != test.want {
+			t.Errorf("%q: %d; want %d", test.authorization, response.StatusCode, test.want)
+		}
+	}
+	if asked != 4 {
+		t.Errorf("the API server was asked about tokens %d times; want 4, once for each", asked)
+	}
+}

@@ -35,7 +35,9 @@ type Options struct {
 
 	// HealthAddress and MetricsAddress are where probes and metrics are served; empty for nowhere.
 	HealthAddress, MetricsAddress string
-	LogLevel, LogFormat           string
+	// MetricsAuth serves metrics over HTTPS, and only to those who may get them.
+	MetricsAuth         bool
+	LogLevel, LogFormat string
 }
 
 var backends = []string{controllers.BackendAuto, controllers.BackendKubernetes, controllers.BackendNone}
@@ -68,6 +70,7 @@ func parse(args []string, out io.Writer) (Options, error) {
 	flags.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that fell silent stays leader")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "`host:port` where /healthz and /readyz are served; empty for nowhere")
 	flags.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`host:port` where /metrics is served; empty for nowhere")
+	flags.BoolVar(&o.MetricsAuth, "metrics-auth", false, "serve metrics over HTTPS, with a certificate made for this run, and only to those whose bearer token the API server allows to get /metrics")
 	flags.StringVar(&o.LogLevel, "log-level", "info", "how much is logged: "+strings.Join(logging.Levels, ", "))
 	flags.StringVar(&o.LogFormat, "log-format", logging.JSON, "how it is logged: "+strings.Join(logging.Formats, ", "))
 	flags.Usage = func() { fmt.Fprint(out, usage, flags.FlagUsagesWrapped(100)) }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -66,10 +67,10 @@ func run(ctx context.Context, o Options) error {
 	var ready readiness
 	servers, stop := newServers(ctx)
 	defer stop()
-	if err := servers.serve("health", o.HealthAddress, healthHandler(&ready)); err != nil {
+	if err := servers.serve("health", o.HealthAddress, healthHandler(&ready), nil); err != nil {
 		return err
 	}
-	if err := servers.serve("metrics", o.MetricsAddress, metricsHandler()); err != nil {
+	if err := serveMetrics(servers, o, clients.kube); err != nil {
 		return err
 	}
 
@@ -89,6 +90,18 @@ func run(ctx context.Context, o Options) error {
 		return operator.Run(ctx)
 	}
 	return lead(ctx, o, clients, operator.Run)
+}
+
+// serveMetrics serves them to everybody or, over HTTPS, to those whom the API server allows to get them.
+func serveMetrics(servers *servers, o Options, kube kubernetes.Interface) error {
+	if !o.MetricsAuth {
+		return servers.serve("metrics", o.MetricsAddress, metricsHandler(), nil)
+	}
+	secure, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	return servers.serve("metrics", o.MetricsAddress, authorized(kube, metricsHandler()), secure)
 }
 
 // lead calls work once this replica leads, and returns when work has, or when the lease was lost. The lease is released only

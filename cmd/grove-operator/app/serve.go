@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -57,7 +58,8 @@ func newServers(ctx context.Context) (*servers, func()) {
 }
 
 // serve answers requests at an address, unless that is empty. It returns once it listens.
-func (s *servers) serve(what, address string, handler http.Handler) error {
+// With a TLS configuration it speaks HTTPS.
+func (s *servers) serve(what, address string, handler http.Handler, secure *tls.Config) error {
 	if address == "" {
 		return nil
 	}
@@ -67,6 +69,9 @@ func (s *servers) serve(what, address string, handler http.Handler) error {
 	}
 	logger := klog.FromContext(s.ctx).WithValues("what", what)
 	logger.Info("Serving", "address", listener.Addr().String())
+	if secure != nil {
+		listener = tls.NewListener(listener, secure)
+	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: shutdownTimeout}
 	s.running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
