@@ -50,7 +50,7 @@ generate: ## generate deepcopy functions, apply configurations, CRDs and clients
 	rm -rf apis/applyconfiguration apis/client
 	go tool controller-gen 'applyconfiguration:externalApplyConfigurations="$(POD_SPEC)"' paths=./apis/grove/...
 	go tool controller-gen crd:generateEmbeddedObjectMeta=true paths=./apis/grove/... output:crd:dir=crds
-	go run ./crds/internal/trim crds/*.yaml
+	go run ./crds/internal/trim crds/grove.io_*.yaml
 	go tool client-gen --clientset-name versioned --go-header-file /dev/null \
 		--input-base $(MODULE)/apis --input grove/v1alpha1 --apply-configuration-package $(MODULE)/apis/applyconfiguration \
 		--output-pkg $(MODULE)/apis/client/clientset --output-dir apis/client/clientset
@@ -67,6 +67,43 @@ verify-generated: ## fail if generated files are not what `make generate` makes
 	for dir in $(GENERATED); do \
 		diff -r -q "$$before/$$dir" "$$dir" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
 	done
+
+IMAGE ?= grove.io/grove:dev
+STATIC := CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags="-s -w"
+# Files of a fixed age, and the builder that every docker has.
+DOCKER_BUILD := DOCKER_BUILDKIT=0 docker build --quiet
+
+.PHONY: image
+image: ## build the image IMAGE (default grove.io/grove:dev), from binaries built on this machine: nothing is pulled
+	$(STATIC) -o bin/image/ ./cmd/...
+	touch --date=@0 bin/image bin/image/*
+	$(DOCKER_BUILD) --target host --tag $(IMAGE) .
+
+# What pods run in tests on kind, and the image under another name.
+.PHONY: test-images
+test-images: image
+	$(STATIC) -o bin/workload/ ./e2e/workload
+	$(DOCKER_BUILD) --file e2e/workload/Dockerfile --tag grove.io/workload:dev bin/workload
+	docker tag $(IMAGE) grove.io/grove:next
+
+.PHONY: release
+release: ## render bin/install.yaml, which installs Grove with the image IMAGE
+	@mkdir -p bin
+	kubectl kustomize deploy | sed 's|image: grove.io/grove:dev$$|image: $(IMAGE)|' > bin/install.yaml
+
+KIND_CLUSTER ?= grove
+
+.PHONY: kind-up
+kind-up: image ## create the kind cluster KIND_CLUSTER (default grove), with Grove and fake GPUs; KIND_NODE_IMAGE is the nodes' image
+	go run ./e2e/cluster/kind -name $(KIND_CLUSTER) up
+
+.PHONY: kind-down
+kind-down: ## delete it
+	go run ./e2e/cluster/kind -name $(KIND_CLUSTER) down
+
+.PHONY: e2e-kind
+e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluster of their own
+	go test -count=1 -timeout 40m ./e2e/suites/kind -provider=kind
 
 .PHONY: control-plane
 control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there

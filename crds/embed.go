@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed *.yaml
+//go:embed grove.io_*.yaml
 var files embed.FS
 
 // All returns the CustomResourceDefinitions, sorted by name of their file.

@@ -16,15 +16,16 @@ import (
 
 // The kinds that belong to a set.
 var (
-	podCliques      = v1alpha1.SchemeGroupVersion.WithResource("podcliques")
-	podGangs        = v1alpha1.SchemeGroupVersion.WithResource("podgangs")
-	scalingGroups   = v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups")
-	services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
-	serviceAccounts = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
-	pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	podGroups       = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1beta1", Resource: "podgroups"}
-	roles           = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
-	roleBindings    = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
+	podCliques         = v1alpha1.SchemeGroupVersion.WithResource("podcliques")
+	podGangs           = v1alpha1.SchemeGroupVersion.WithResource("podgangs")
+	scalingGroups      = v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups")
+	services           = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	serviceAccounts    = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	pods               = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	podGroups          = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1beta1", Resource: "podgroups"}
+	compositePodGroups = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1alpha3", Resource: "compositepodgroups"}
+	roles              = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
+	roleBindings       = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
 )
 
 // names are those of the objects of each kind.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
@@ -30,6 +31,12 @@ type Env struct {
 	AuditLog string
 	// InitProgram is the path of grove-initc, for cases that run it as the kubelet would.
 	InitProgram string
+	// MetricsURL is where an operator beside the cluster serves its metrics.
+	MetricsURL string
+	// Image is what pods run whose containers have to run, too.
+	Image string
+	// Kind is the cluster, where it is one of real kubelets.
+	Kind *cluster.Kind
 	// StartOperator runs an operator with flags until it is stopped, for cases that need operators of their own.
 	StartOperator func(ctx context.Context, flags ...string) (*cluster.Operator, error)
 }
@@ -137,4 +144,14 @@ func (s *scope) mustKubectl(args ...string) string {
 		s.Fatal(err)
 	}
 	return out
+}
+
+// tokenOf is a token of an account of the scope's namespace.
+func (s *scope) tokenOf(account string) string {
+	s.Helper()
+	token, err := s.core.CoreV1().ServiceAccounts(s.namespace).CreateToken(s.ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return token.Status.Token
 }

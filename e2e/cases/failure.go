@@ -6,6 +6,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/e2e/cluster"
 )
 
 // PodFailure checks that lost pods come back under their names, and the others stay.
@@ -37,6 +40,25 @@ func PodFailure() types.Feature {
 			delete(before, "web-front-0-0")
 			s.mustKeep(before, s.waitForPods("web", podNames("web-front-0", 3)))
 			s.waitForReadyReplicas("web-front-0", 3)
+		})).
+		Feature()
+}
+
+// Unavailable checks that a set says why it has become unavailable, by an event.
+func Unavailable() types.Feature {
+	const pod = "web-front-0-0"
+	return features.New("unavailable").
+		Setup(step(func(s *scope) {
+			set := newSet("web", 1, newClique("front", 1, 1))
+			set.Spec.Template.Cliques[0].Annotations = map[string]string{cluster.AnnotationNobody: cluster.AnnotationNobodyValue}
+			s.create(set)
+			s.waitForBound(podNames("web-front-0", 1))
+		})).
+		Assess("is an event", step(func(s *scope) {
+			s.makeReady(pod)
+			s.waitUntilAvailable("web")
+			s.patch(pods, pod, `{"status": {"conditions": [{"type": "Ready", "status": "False"}]}}`, "status")
+			s.waitForEvent("web", v1alpha1.ReasonReplicasUnavailable, "web-front-0: 0 of 1 pods ready")
 		})).
 		Feature()
 }

@@ -11,11 +11,8 @@ import (
 	"sync"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
@@ -203,19 +200,8 @@ func (s *scope) startInit(name string) *initRun {
 // kubeconfigOf writes a kubeconfig with a token of a pod's account.
 func (s *scope) kubeconfigOf(pod *corev1.Pod, dir string) string {
 	s.Helper()
-	token, err := s.core.CoreV1().ServiceAccounts(s.namespace).CreateToken(s.ctx, pod.Spec.ServiceAccountName, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{
-		Server: s.Config.Host, CertificateAuthority: s.Config.CAFile, CertificateAuthorityData: s.Config.CAData, InsecureSkipTLSVerify: s.Config.Insecure,
-	}
-	config.AuthInfos["c"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
-	config.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "c"}
-	config.CurrentContext = "c"
 	path := filepath.Join(dir, "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	if err := cluster.WriteKubeconfig(path, s.Config, s.tokenOf(pod.Spec.ServiceAccountName)); err != nil {
 		s.Fatal(err)
 	}
 	return path

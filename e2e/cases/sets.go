@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,7 +17,7 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// image runs on real nodes too.
+// image is what pods of cases run, where the suite has no other.
 const image = "registry.k8s.io/pause:3.10"
 
 func newSet(name string, replicas int32, cliques ...v1alpha1.PodCliqueTemplateSpec) *v1alpha1.PodCliqueSet {
@@ -65,11 +64,23 @@ func podNames(slice string, n int) []string {
 // create creates a set.
 func (s *scope) create(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
 	s.Helper()
+	s.useImage(set)
 	created, err := s.grove.GroveV1alpha1().PodCliqueSets(s.namespace).Create(s.ctx, set, metav1.CreateOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
 	return created
+}
+
+// useImage gives containers the suite's image, if it has one.
+func (s *scope) useImage(set *v1alpha1.PodCliqueSet) {
+	for i := range set.Spec.Template.Cliques {
+		for j := range set.Spec.Template.Cliques[i].Spec.PodSpec.Containers {
+			if container := &set.Spec.Template.Cliques[i].Spec.PodSpec.Containers[j]; container.Image == image && s.Image != "" {
+				container.Image = s.Image
+			}
+		}
+	}
 }
 
 // change updates a set.
@@ -93,15 +104,29 @@ func (s *scope) change(name string, change func(set *v1alpha1.PodCliqueSet)) {
 // apply applies a set as users do, with kubectl apply --server-side.
 func (s *scope) apply(set *v1alpha1.PodCliqueSet) {
 	s.Helper()
+	s.useImage(set)
 	manifest, err := yaml.Marshal(set)
 	if err != nil {
 		s.Fatal(err)
 	}
-	path := filepath.Join(s.TempDir(), "set.yaml")
-	if err := os.WriteFile(path, manifest, 0o600); err != nil {
+	s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", s.fileOf(manifest))
+}
+
+// fileOf writes a manifest to a file. kubectl splits paths at commas, which the test's own directory may have.
+func (s *scope) fileOf(manifest []byte) string {
+	s.Helper()
+	file, err := os.CreateTemp("", "grove-e2e-*.yaml")
+	if err != nil {
 		s.Fatal(err)
 	}
-	s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", path)
+	s.Cleanup(func() { os.Remove(file.Name()) })
+	if _, err := file.Write(manifest); err != nil {
+		s.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		s.Fatal(err)
+	}
+	return file.Name()
 }
 
 // waitForSet waits until missing finds nothing missing of a set.

@@ -97,6 +97,33 @@ func PackPart() types.Feature {
 		Feature()
 }
 
+// PackScaled checks a pack group of a part of a scaling group: its scaled unit is placed as such, and leaves nothing behind.
+func PackScaled() types.Feature {
+	unit := func(g int) []string {
+		return slices.Concat(podNames(fmt.Sprintf("ml-lead-0-%d", g), 1), podNames(fmt.Sprintf("ml-worker-0-%d", g), 2))
+	}
+	return features.New("pack a part of a scaling group").
+		Assess("its scaled unit, too", step(func(s *scope) {
+			s.addNodes("zone-a", "rack-a", 3)
+			s.addNodes("zone-a", "rack-b", 3)
+			set := s.onOwnNodes(newSet("ml", 1, newClique("lead", 1, 1), newClique("worker", 2, 2)))
+			set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("x", 2, 1, "lead", "worker")}
+			set.Spec.Template.SchedulingPolicyConfig = packed(cluster.LabelRack, "worker")
+			s.create(set)
+			nodes := s.waitForBound(unit(0), unit(1))
+			for g := range 2 {
+				s.mustShare(cluster.LabelRack, nodes, podNames(fmt.Sprintf("ml-worker-0-%d", g), 2))
+			}
+			s.waitForChildren("ml", names{compositePodGroups: {"ml-0", "ml-0-x-1"}})
+		})).
+		Assess("goes without a trace", step(func(s *scope) {
+			s.mustKubectl("scale", "podcliquescalinggroup/ml-x", "--replicas=1")
+			s.waitForBound(unit(0))
+			s.waitForChildren("ml", names{compositePodGroups: {"ml-0"}})
+		})).
+		Feature()
+}
+
 // WeakTopology checks that what is required of the places of pods holds where the scheduler places gangs, and knows nothing of
 // topology; and that the PodGang says what is weaker.
 func WeakTopology() types.Feature {

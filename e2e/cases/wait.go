@@ -10,14 +10,18 @@ import (
 // patience is how long a case waits for anything: generous, since many cases share a machine.
 const patience = 2 * time.Minute
 
-// pollPeriod is how often a case looks.
-const pollPeriod = 50 * time.Millisecond
+// pollPeriod is how often a case looks, and kindPollPeriod where containers want the processors, too.
+const pollPeriod, kindPollPeriod = 50 * time.Millisecond, 250 * time.Millisecond
 
 // eventually waits until missing returns "", and fails the test with its last answer otherwise.
 func (s *scope) eventually(what string, missing func() (string, error)) {
 	s.Helper()
 	last := "nothing was seen"
-	err := wait.PollUntilContextTimeout(s.ctx, pollPeriod, patience, true, func(context.Context) (bool, error) {
+	period := pollPeriod
+	if s.Kind != nil {
+		period = kindPollPeriod
+	}
+	err := wait.PollUntilContextTimeout(s.ctx, period, patience, true, func(context.Context) (bool, error) {
 		answer, err := missing()
 		if err != nil {
 			last = err.Error()

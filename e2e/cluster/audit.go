@@ -15,7 +15,11 @@ import (
 type Request struct {
 	Time      time.Time
 	UserAgent string
-	Verb      string
+	// User is the name of who asked.
+	User string
+	Verb string
+	// Group is the resource's API group; empty for the core group.
+	Group string
 	// Resource is the plural resource, with the subresource after a slash if there is one; empty for other paths.
 	Resource  string
 	Namespace string
@@ -38,8 +42,11 @@ type auditEvent struct {
 	Verb                     string           `json:"verb"`
 	UserAgent                string           `json:"userAgent"`
 	RequestReceivedTimestamp metav1.MicroTime `json:"requestReceivedTimestamp"`
-	ObjectRef                *struct {
-		Resource, Subresource, Namespace, Name string
+	User                     struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ObjectRef *struct {
+		APIGroup, Resource, Subresource, Namespace, Name string
 	} `json:"objectRef"`
 	ResponseStatus *struct {
 		Code int32 `json:"code"`
@@ -80,9 +87,9 @@ func (e *auditEvent) counts() bool {
 }
 
 func (e *auditEvent) request() Request {
-	r := Request{Time: e.RequestReceivedTimestamp.Time, UserAgent: e.UserAgent, Verb: e.Verb, URI: e.RequestURI}
+	r := Request{Time: e.RequestReceivedTimestamp.Time, UserAgent: e.UserAgent, User: e.User.Username, Verb: e.Verb, URI: e.RequestURI}
 	if ref := e.ObjectRef; ref != nil {
-		r.Resource, r.Namespace, r.Name = ref.Resource, ref.Namespace, ref.Name
+		r.Group, r.Resource, r.Namespace, r.Name = ref.APIGroup, ref.Resource, ref.Namespace, ref.Name
 		if ref.Subresource != "" {
 			r.Resource += "/" + ref.Subresource
 		}

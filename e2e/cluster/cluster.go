@@ -180,7 +180,7 @@ func (c *Cluster) RESTConfig() *rest.Config { return rest.CopyConfig(c.config) }
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kubectl"), args...)
 	cmd.Env = c.environ("KUBECONFIG=" + c.Kubeconfig)
-	out, err := output(cmd)
+	out, err := Output(cmd)
 	return string(out), err
 }
 

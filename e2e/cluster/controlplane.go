@@ -83,7 +83,7 @@ func findSource(ctx context.Context) (*controlPlaneSource, error) {
 
 // repository returns the root of the module around the working directory, and go's environment there.
 func repository(ctx context.Context) (string, map[string]string, error) {
-	out, err := output(exec.CommandContext(ctx, "go", "env", "-json", "GOMOD", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED"))
+	out, err := Output(exec.CommandContext(ctx, "go", "env", "-json", "GOMOD", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED"))
 	if err != nil {
 		return "", nil, err
 	}
@@ -157,7 +157,7 @@ func (s *controlPlaneSource) build(ctx context.Context, target string, progress 
 
 func (s *controlPlaneSource) compile(ctx context.Context, target string, progress io.Writer) error {
 	list := s.goCommand(ctx, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
-	version, err := output(list)
+	version, err := Output(list)
 	if err != nil {
 		return err
 	}
@@ -272,8 +272,8 @@ func lockFile(ctx context.Context, path string, progress io.Writer) (func(), err
 	return func() { file.Close() }, nil
 }
 
-// output runs cmd, and puts what it wrote to stderr into the error.
-func output(cmd *exec.Cmd) ([]byte, error) {
+// Output runs cmd, and puts what it wrote to stderr into the error.
+func Output(cmd *exec.Cmd) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -25,8 +25,8 @@ const InitImage = "grove.io/grove:local"
 type Operator struct {
 	// Log is the path of what it writes to stdout and stderr.
 	Log string
-	// MetricsURL is where it serves its Prometheus metrics.
-	MetricsURL string
+	// MetricsAddress is the host and port where it serves its Prometheus metrics.
+	MetricsAddress string
 
 	healthURL string
 	cmd       *exec.Cmd
@@ -55,7 +55,7 @@ func (c *Cluster) Build(ctx context.Context, program string, race bool) (string,
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/"+program)...)
 	cmd.Dir = root
-	if _, err := output(cmd); err != nil {
+	if _, err := Output(cmd); err != nil {
 		return "", err
 	}
 	return path, nil
@@ -87,11 +87,11 @@ func (c *Cluster) StartOperator(ctx context.Context, path string, flags ...strin
 	}, flags...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	operator := &Operator{
-		Log:        log.Name(),
-		MetricsURL: fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics),
-		healthURL:  fmt.Sprintf("http://127.0.0.1:%d/readyz", health),
-		cmd:        cmd,
-		exited:     make(chan struct{}),
+		Log:            log.Name(),
+		MetricsAddress: fmt.Sprintf("127.0.0.1:%d", metrics),
+		healthURL:      fmt.Sprintf("http://127.0.0.1:%d/readyz", health),
+		cmd:            cmd,
+		exited:         make(chan struct{}),
 	}
 	finished, err := startKept(cmd, c.dir, filepath.Base(log.Name()))
 	if err != nil {

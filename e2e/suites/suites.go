@@ -5,10 +5,19 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
+
+	"sigs.k8s.io/e2e-framework/pkg/env"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/e2e/cases"
 	"grove.io/grove/e2e/cluster"
@@ -16,6 +25,61 @@ import (
 
 // stopTimeout bounds the clean-up.
 const stopTimeout = time.Minute
+
+// Provider is where a suite runs.
+type Provider interface {
+	// Start returns what the cases work with. The path of a kubeconfig may be empty.
+	Start(ctx context.Context, kubeconfig string) (*cases.Env, error)
+	// Stop ends what Start began, after tests that have all passed or not.
+	Stop(ctx context.Context, passed bool) error
+}
+
+// Main runs the tests of a suite where the flag -provider says, at most some at a time, and exits. It is called by TestMain, and
+// sets the environment that the tests use. Without a usual provider nothing is run unless one is chosen.
+func Main(m *testing.M, testenv *types.Environment, providers map[string]Provider, usual string, atATime int) {
+	code, err := run(m, testenv, providers, usual, atATime)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M, testenv *types.Environment, providers map[string]Provider, usual string, atATime int) (code int, err error) {
+	known := strings.Join(slices.Sorted(maps.Keys(providers)), ", ")
+	name := flag.String("provider", usual, "where to run: "+known)
+	cfg, err := envconf.NewFromFlags()
+	if err != nil {
+		return 1, err
+	}
+	if testing.Short() {
+		fmt.Println("e2e: skipped by -short: needs a cluster")
+		return 0, nil
+	}
+	if *name == "" {
+		fmt.Println("e2e: skipped: -provider can be " + known)
+		return 0, nil
+	}
+	provider, ok := providers[*name]
+	if !ok {
+		return 1, fmt.Errorf("unknown -provider %q: it can be %s", *name, known)
+	}
+	ctx, cancel := Context()
+	defer cancel()
+	defer func() { err = errors.Join(err, provider.Stop(context.WithoutCancel(ctx), code == 0 && err == nil)) }()
+	given, err := provider.Start(ctx, cfg.KubeconfigFile())
+	if err != nil {
+		return 1, err
+	}
+	if *testenv, err = env.NewWithContext(cases.NewContext(ctx, given), cfg); err != nil {
+		return 1, err
+	}
+	(*testenv).BeforeEachFeature(cases.InNamespace)
+	if err := flag.Set("test.parallel", fmt.Sprint(atATime)); err != nil {
+		return 1, err
+	}
+	return (*testenv).Run(m), nil
+}
 
 // Context ends on ctrl-C, on SIGTERM, and a little before `go test -timeout` would kill the process, so that the cases
 // fail with what they were waiting for, and the cluster is stopped.
@@ -36,6 +100,8 @@ type Local struct {
 	binary    string
 	initc     string
 	operators []*cluster.Operator
+	// installed is the operator that StartInstalled has started.
+	installed *cluster.Operator
 }
 
 // Start starts the cluster, without an operator.
@@ -67,15 +133,41 @@ func (l *Local) StartOperator(ctx context.Context, flags ...string) (*cluster.Op
 	return operator, nil
 }
 
+// StartInstalled installs what deploy has, and runs an operator with the rights and the flags that it has there. The Deployment's
+// pods do nothing on fake nodes.
+func (l *Local) StartInstalled(ctx context.Context) error {
+	if err := l.cluster.Install(ctx); err != nil {
+		return err
+	}
+	kubeconfig, err := l.cluster.KubeconfigOf(ctx, cluster.OperatorNamespace, cluster.OperatorName)
+	if err != nil {
+		return err
+	}
+	l.installed, err = l.StartOperator(ctx, "--kubeconfig="+kubeconfig, "--leader-elect", "--leader-elect-namespace="+cluster.OperatorNamespace, "--metrics-auth")
+	return err
+}
+
+// CheckRole returns an error unless the operator that StartInstalled has started used all of its rights.
+func (l *Local) CheckRole(ctx context.Context) error { return checkRole(ctx, l.cluster) }
+
+// RanAll tells whether flags have left out no test.
+func RanAll() bool {
+	return flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == ""
+}
+
 // Env is what cases work with.
 func (l *Local) Env() *cases.Env {
-	return &cases.Env{
+	env := &cases.Env{
 		Config:        l.cluster.RESTConfig(),
 		Kubectl:       l.cluster.Kubectl,
 		AuditLog:      l.cluster.AuditLog,
 		InitProgram:   l.initc,
 		StartOperator: l.StartOperator,
 	}
+	if l.installed != nil {
+		env.MetricsURL = "https://" + l.installed.MetricsAddress + "/metrics"
+	}
+	return env
 }
 
 // Stop reports what an operator did wrong, too: a data race, or an end other than a graceful one.

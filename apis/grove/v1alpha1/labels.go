@@ -44,6 +44,10 @@ const (
 	AnnotationTemplateReplicas = "grove.io/template-replicas"
 )
 
+// AnnotationDisableProtection on a PodCliqueSet, with any value but "false", lets users edit by hand what is made from the set, where
+// the admission policy of deploy/protection refuses that. What is Grove's is put back all the same.
+const AnnotationDisableProtection = "grove.io/disable-managed-resource-protection"
+
 // Environment variables that Grove sets in every container, ahead of the user's own.
 const (
 	// EnvPodCliqueSetName is the name of the PodCliqueSet.

@@ -133,3 +133,23 @@ func TestStartupOrder(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.StartupOrder())
 }
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Metrics())
+}
+
+func TestFieldManagers(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.FieldManagers("registry.k8s.io/pause:3.10"))
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Unavailable())
+}
+
+func TestPackScaled(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.PackScaled())
+}

@@ -4,14 +4,8 @@ package quiet
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"os"
 	"testing"
 
-	"sigs.k8s.io/e2e-framework/pkg/env"
-	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/e2e/cases"
@@ -25,33 +19,20 @@ const sample = "../../../samples/distributed-training.yaml"
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	suites.Main(m, &testenv, map[string]suites.Provider{"local": &provider{}}, "local", 1)
 }
 
-func run(m *testing.M) (code int, err error) {
-	flag.Parse()
-	if testing.Short() {
-		fmt.Println("e2e: skipped by -short: needs a cluster")
-		return 0, nil
+// provider starts a cluster without an operator.
+type provider struct{ local suites.Local }
+
+func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
+	if err := p.local.Start(ctx, cluster.Options{Audit: true}); err != nil {
+		return nil, err
 	}
-	ctx, cancel := suites.Context()
-	defer cancel()
-	var local suites.Local
-	defer func() { err = errors.Join(err, local.Stop(context.WithoutCancel(ctx))) }()
-	if err := local.Start(ctx, cluster.Options{Audit: true}); err != nil {
-		return 1, err
-	}
-	if testenv, err = env.NewWithContext(cases.NewContext(ctx, local.Env()), envconf.New()); err != nil {
-		return 1, err
-	}
-	testenv.BeforeEachFeature(cases.InNamespace)
-	return testenv.Run(m), nil
+	return p.local.Env(), nil
 }
+
+func (p *provider) Stop(ctx context.Context, _ bool) error { return p.local.Stop(ctx) }
 
 func TestQuietness(t *testing.T)      { testenv.Test(t, cases.Quietness(sample)) }
 func TestInvalidChild(t *testing.T)   { testenv.Test(t, cases.InvalidChild()) }
