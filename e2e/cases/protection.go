@@ -1,0 +1,88 @@
+package cases
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	e2etypes "sigs.k8s.io/e2e-framework/pkg/types"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// refusal is how the policy begins to tell what is wrong.
+const refusal = "is made from PodCliqueSet job, and Grove would undo this: edit the set instead"
+
+// Protection checks the admission policy in a directory: hand edits are refused, and nothing else is. It holds for the whole cluster,
+// so that nothing else can run beside it.
+func Protection(dir string) e2etypes.Feature {
+	return features.New("protection").
+		Setup(step(func(s *scope) {
+			s.mustKubectl("apply", "--server-side", "--validate=strict", "-k", dir)
+			s.createTeam()
+			s.create(newSet("open", 1, newClique("a", 1, 1)))
+			s.patch(podCliqueSets, "open", `{"metadata": {"annotations": {"`+v1alpha1.AnnotationDisableProtection+`": "true"}}}`)
+			s.waitForChildren("open", names{podCliques: {"open-a-0"}})
+		})).
+		Assess("hand edits are refused", step(func(s *scope) {
+			s.eventually("the policy is in force", func() (string, error) {
+				err := s.tryPatch(drifting{podCliques, "job-worker-0", `{"spec": {"roleName": "edited"}}`})
+				if err == nil {
+					return "an edit was accepted", nil
+				}
+				return "", nil
+			})
+			for _, child := range driftingChildren {
+				s.mustBeRefused(child)
+			}
+			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}}`})
+			s.mustBeRefused(drifting{podGangs, "job-0", `{"metadata": {"ownerReferences": null}}`})
+			s.mustBeRefused(drifting{podGroups, "job-0", `{"spec": {"schedulingPolicy": {"gang": {"minCount": 1}}}}`})
+		})).
+		Assess("scaling, deleting and labels of one's own are not", step(func(s *scope) {
+			s.mustKubectl("label", "podclique/job-worker-0", "example.com/team=blue")
+			s.mustKubectl("annotate", "pod/job-worker-0-0-0", "example.com/note=mine")
+			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=1")
+			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=2")
+			was := s.get(roles, "job")
+			s.delete(roles, "job", metav1.DeleteOptions{})
+			s.waitForReplacement(roles, "job", was.GetUID())
+			s.waitForChildren("job", names{pods: teamPods()})
+		})).
+		Assess("an annotation of the set lifts it", step(func(s *scope) {
+			if err := s.tryPatch(drifting{podCliques, "open-a-0", `{"spec": {"roleName": "edited"}}`}); err != nil {
+				s.Error(err)
+			}
+			s.eventually("Grove puts it back", func() (string, error) {
+				if role, _, err := unstructured.NestedString(s.get(podCliques, "open-a-0").Object, "spec", "roleName"); err != nil || role == "a" {
+					return "", err
+				}
+				return "it is still edited", nil
+			})
+			s.mustBeRefused(driftingChildren[0])
+			s.mustKubectl("delete", "podcliqueset/job")
+			s.waitForChildren("job", noChildren())
+		})).
+		Teardown(step(func(s *scope) { s.mustKubectl("delete", "-k", dir) })).
+		Feature()
+}
+
+// tryPatch tries to edit a child by hand.
+func (s *scope) tryPatch(child drifting) error {
+	_, err := s.dynamic.Resource(child.kind).Namespace(s.namespace).Patch(s.ctx, child.name, types.MergePatchType, []byte(child.edit), metav1.PatchOptions{})
+	return err
+}
+
+func (s *scope) mustBeRefused(child drifting) {
+	s.Helper()
+	what := fmt.Sprintf("edit %s of %s %s", child.edit, child.kind.Resource, child.name)
+	switch err := s.tryPatch(child); {
+	case err == nil:
+		s.Errorf("%s was accepted", what)
+	case !strings.Contains(err.Error(), child.name+" "+refusal):
+		s.Errorf("%s: %v; want %q", what, err, refusal)
+	}
+}
