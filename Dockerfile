@@ -1,7 +1,7 @@
 # The image of grove-operator, and of grove-initc, which it puts into pods. Two ways lead to it:
 #   docker build .                 compiles in the image of GO_IMAGE
 #   docker build --target host .   takes the binaries that `make image` has built on this machine, and pulls nothing
-# BASE is what they are put on: nothing, or for example gcr.io/distroless/static:nonroot.
+# BASE is what they are put on: nothing, or an image such as distroless static, nonroot.
 ARG BASE=scratch
 ARG GO_IMAGE=golang:1.26
 

@@ -23,7 +23,7 @@ const (
 	// startRuns is how often a start after one pod is measured.
 	startRuns = 21
 	// herdSize is how many init containers wait for one clique. Each is a process here.
-	herdSize = 300
+	herdSize = 1000
 	// herdWatched is for how long requests are counted while all of them wait.
 	herdWatched = 10 * time.Second
 	// initAgent begins the user agent of init containers.

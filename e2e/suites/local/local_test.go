@@ -153,3 +153,8 @@ func TestPackScaled(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.PackScaled())
 }
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Users())
+}
