@@ -70,7 +70,7 @@ verify-generated: ## fail if generated files are not what `make generate` makes
 
 IMAGE ?= grove.io/grove:dev
 STATIC := CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags="-s -w"
-# Files of a fixed age, and the builder that every docker has.
+# The builder that every docker has. It keeps the age of files, which is therefore fixed: layers are the same whenever they are built.
 DOCKER_BUILD := DOCKER_BUILDKIT=0 docker build --quiet
 
 .PHONY: image

@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// runTimeout bounds a run; one needs four minutes.
+	// runTimeout bounds a run; one needs seven minutes.
 	runTimeout = 20 * time.Minute
 	// stopTimeout bounds the clean-up.
 	stopTimeout = time.Minute

@@ -29,7 +29,7 @@ const (
 	controlPlaneLabel = "node-role.kubernetes.io/control-plane"
 )
 
-// Images that `make image workload-image` builds.
+// Images that `make test-images` builds.
 const (
 	// OperatorImage has the operator and the init container; deploy names it.
 	OperatorImage = "grove.io/grove:dev"
