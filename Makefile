@@ -31,9 +31,10 @@ unit: ## run the tests that need no control plane
 	go test $(RACE) -short ./...
 
 .PHONY: bench
-bench: build ## measure Grove beside a plain Deployment on a local cluster
+bench: build ## measure Grove beside a plain Deployment, on Kubernetes as shipped and with its client rate limits raised
 	@go build -o bin/grove-bench ./e2e/bench
-	@exec bin/grove-bench
+	@bin/grove-bench
+	@exec bin/grove-bench -raise-limits -parts large
 
 .PHONY: lint
 lint: ## check formatting, go vet and staticcheck

@@ -52,7 +52,7 @@ rules:
 `
 
 // unthrottled lifts the client-side limits of the control plane (20 requests per second in kube-controller-manager, 50
-// in kube-scheduler), which would otherwise be what a benchmark measures.
+// in kube-scheduler), which would otherwise be what tests wait for.
 const unthrottled = "10000"
 
 // ports are those that the processes of one cluster listen on.
