@@ -31,7 +31,7 @@ unit: ## run the tests that need no control plane
 	go test $(RACE) -short ./...
 
 .PHONY: bench
-bench: build ## measure Grove beside a plain Deployment, on Kubernetes as shipped and with its client rate limits raised
+bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones
 	@go build -o bin/grove-bench ./e2e/bench
 	@bin/grove-bench
 	@exec bin/grove-bench -raise-limits -parts large

@@ -37,7 +37,7 @@ func main() {
 	b := &bench{parts: parts}
 	flag.StringVar(&b.operatorPath, "operator", "bin/grove-operator", "the operator's binary")
 	flag.StringVar(&b.initPath, "initc", "bin/grove-initc", "the binary of init containers")
-	flag.BoolVar(&b.raiseLimits, "raise-limits", false, "lift the client rate limits of kube-controller-manager and kube-scheduler, so that the machine alone limits")
+	flag.BoolVar(&b.raiseLimits, "raise-limits", false, "lift the client rate limits of kube-controller-manager and kube-scheduler, so that they throttle nothing")
 	flag.Func("parts", "measure these only, of "+strings.Join(parts, ","), func(value string) error {
 		for _, part := range strings.Split(value, ",") {
 			if !slices.Contains(parts, part) {

@@ -126,9 +126,9 @@ func (r *report) print(out io.Writer, raiseLimits bool) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.what, row.deployment, row.grove, row.figure, row.target, row.verdict)
 	}
 	table.Flush()
-	limits := "as shipped, 20 and 50 requests per second"
+	limits := "left at their defaults, 20 and 50 requests per second"
 	if raiseLimits {
-		limits = "raised to 10000 requests per second: this machine's CPU is what limits"
+		limits = "raised to 10000 requests per second, so that they throttle nothing"
 	}
 	fmt.Fprintf(out, `
 Times hold for this machine and its load only. "There" is ai-dynamo/grove, measured elsewhere.
