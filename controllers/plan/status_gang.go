@@ -69,8 +69,10 @@ func (g Gang) Patience(after *v1alpha1.PodGangStatus) time.Duration {
 		return scheduledPatience
 	case !slices.Equal(before.PodGroups, after.PodGroups) || before.ObservedGeneration != after.ObservedGeneration:
 		return countsPatience
-	default:
+	case waitsForScheduler(before.Conditions) || waitsForScheduler(after.Conditions):
 		return wordsPatience
+	default:
+		return progressPatience
 	}
 }
 

@@ -364,7 +364,7 @@ func TestPatience(t *testing.T) {
 		"one is ready":             {func(status *v1alpha1.PodGangStatus) { status.PodGroups[0].Ready = 1 }, countsPatience},
 		"scheduled":                {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Status = metav1.ConditionTrue }, scheduledPatience},
 		"why it isn't scheduled":   {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Reason = v1alpha1.ReasonUnschedulable }, scheduledPatience},
-		"in other words":           {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Message = "other" }, wordsPatience},
+		"how far the pods are":     {func(status *v1alpha1.PodGangStatus) { status.Conditions[0].Message = "other" }, progressPatience},
 		"gangs aren't enforced":    {func(status *v1alpha1.PodGangStatus) { status.Conditions[1].Status = metav1.ConditionFalse }, 0},
 		"ended":                    {func(status *v1alpha1.PodGangStatus) { status.Phase = v1alpha1.PodGangSucceeded }, 0},
 		"nothing is said any more": {func(status *v1alpha1.PodGangStatus) { *status = v1alpha1.PodGangStatus{} }, 0},
@@ -374,6 +374,12 @@ func TestPatience(t *testing.T) {
 		if got := gang.Patience(status); got != test.want {
 			t.Errorf("%s: %s; want %s", name, got, test.want)
 		}
+	}
+	gang.Object.Status.Conditions[0].Reason = v1alpha1.ReasonUnschedulable
+	inOtherWords := gang.Object.Status.DeepCopy()
+	inOtherWords.Conditions[0].Message = "other"
+	if got := gang.Patience(inOtherWords); got != wordsPatience {
+		t.Errorf("why it isn't scheduled, in other words: %s; want %s", got, wordsPatience)
 	}
 	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeAnyOrder
 	if got := gang.Patience(&v1alpha1.PodGangStatus{
@@ -385,6 +391,7 @@ func TestPatience(t *testing.T) {
 	breached := func(status metav1.ConditionStatus) []metav1.Condition {
 		return []metav1.Condition{{Type: v1alpha1.ConditionMinAvailableBreached, Status: status}}
 	}
+	scheduled := metav1.Condition{Type: v1alpha1.ConditionPodCliqueScheduled, Status: metav1.ConditionTrue}
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
 		want          time.Duration
@@ -392,6 +399,8 @@ func TestPatience(t *testing.T) {
 		"true":        {breached(metav1.ConditionFalse), breached(metav1.ConditionTrue), 0},
 		"new, false":  {nil, breached(metav1.ConditionFalse), 0},
 		"new, true":   {nil, breached(metav1.ConditionTrue), countsPatience},
+		"scheduled":   {nil, []metav1.Condition{scheduled}, scheduledPatience},
+		"both":        {nil, append(breached(metav1.ConditionFalse), scheduled), 0},
 		"all as ever": {breached(metav1.ConditionTrue), breached(metav1.ConditionTrue), countsPatience},
 	} {
 		if got := patience(test.before, test.after); got != test.want {

@@ -55,7 +55,7 @@ func newWriter(cluster *cluster.Cluster, backend gang.Backend, tracker *fresh.Tr
 			},
 		}),
 		status: &apply.Status[*v1alpha1.PodClique, v1alpha1.PodCliqueStatus, *grovev1alpha1.PodCliqueApplyConfiguration]{
-			Manager: plan.CliqueManager, Recorder: cluster.Recorder,
+			Manager: plan.CliqueManager, Recorder: cluster.Recorder, FirstWithin: apply.PartFirstWithin,
 			Cache:      cluster.GroveInformers.Grove().V1alpha1().PodCliques().Informer().GetIndexer(),
 			Of:         func(podClique *v1alpha1.PodClique) *v1alpha1.PodCliqueStatus { return &podClique.Status },
 			Conditions: func(status *v1alpha1.PodCliqueStatus) []metav1.Condition { return status.Conditions },

@@ -115,7 +115,7 @@ func newWriter(cluster *cluster.Cluster, backend gang.Backend, tracker *fresh.Tr
 			},
 		}),
 		status: &apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
-			Manager: plan.SetManager, Recorder: cluster.Recorder,
+			Manager: plan.SetManager, Recorder: cluster.Recorder, FirstWithin: apply.FirstWithin,
 			Cache:      groveCaches.PodCliqueSets().Informer().GetIndexer(),
 			Of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 			Conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },

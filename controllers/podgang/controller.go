@@ -49,7 +49,7 @@ func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
 		podCliques: grove.PodCliques().Lister(),
 		cache:      grove.PodGangs().Informer().GetIndexer(),
 		status: &apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus, *grovev1alpha1.PodGangApplyConfiguration]{
-			Manager: manager, Recorder: cluster.Recorder,
+			Manager: manager, Recorder: cluster.Recorder, FirstWithin: apply.FirstWithin,
 			Cache:      grove.PodGangs().Informer().GetIndexer(),
 			Of:         func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
 			Conditions: func(status *v1alpha1.PodGangStatus) []metav1.Condition { return status.Conditions },

@@ -38,7 +38,7 @@ func New(cluster *cluster.Cluster) []*runner.Loop {
 		cluster: cluster,
 		groups:  grove.PodCliqueScalingGroups().Lister(),
 		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
-			Manager: manager, Recorder: cluster.Recorder,
+			Manager: manager, Recorder: cluster.Recorder, FirstWithin: apply.PartFirstWithin,
 			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
 			Of: func(group *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
 				return &group.Status

@@ -40,6 +40,8 @@ type Status[T report.Object, S any, C Configuration[C]] struct {
 	Configuration func(object T, status *S) C
 	// Recorder emits events when conditions change.
 	Recorder events.EventRecorder
+	// FirstWithin is the age at which an object gets its first status even if that says nothing.
+	FirstWithin time.Duration
 	// Spacing is the least time between two writes of the status of an object, for a kind whose statuses may be large. Optional.
 	Spacing func(object T) time.Duration
 
@@ -48,11 +50,16 @@ type Status[T report.Object, S any, C Configuration[C]] struct {
 
 	mu   sync.Mutex
 	last map[cache.ObjectName]time.Time // when a status was written, where they are spaced
-	held map[cache.ObjectName]time.Time // since when a changed status is held
+	held map[cache.ObjectName]time.Time // until when a changed status is held
 }
 
-// beginningLasts is the age at which an object of which there is nothing to say gets a status that says so.
-const beginningLasts = 30 * time.Second
+// How old an object may become without a status, while there is nothing to say of it but that it is new.
+const (
+	// FirstWithin is for kinds that users look at first.
+	FirstWithin = 30 * time.Second
+	// PartFirstWithin is for parts of which a PodGang tells as much.
+	PartFirstWithin = time.Minute
+)
 
 // Beginning is how long an object of which there is nothing to say yet, but that it is new, may go without its first status; 0 if
 // it has one. Mostly the first one says more then.
@@ -61,7 +68,7 @@ func (s *Status[T, S, C]) Beginning(object T, now time.Time) time.Duration {
 		return 0
 	}
 	// The two clocks may differ.
-	return max(0, min(beginningLasts-now.Sub(object.GetCreationTimestamp().Time), beginningLasts))
+	return max(0, min(s.FirstWithin-now.Sub(object.GetCreationTimestamp().Time), s.FirstWithin))
 }
 
 // TooSoon is how long the next status of an object has to wait for its turn; 0 if it hasn't.
@@ -80,8 +87,8 @@ func (s *Status[T, S, C]) Forget(key cache.ObjectName) {
 	delete(s.held, key)
 }
 
-// Write writes a status if it has changed, for so long that patience is over, or returns how long it still waits for more changes. An
-// object that is gone, or was replaced by another of its name, needs no status.
+// Write writes a status if it has changed and the patience with it is over, or returns how long it still waits for more changes. An object
+// that is gone, or was replaced by another of its name, needs no status.
 func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, patience time.Duration, now time.Time) (wait time.Duration, err error) {
 	if wait := s.hold(object, status, patience, now); wait > 0 || equality.Semantic.DeepEqual(s.Of(object), status) {
 		return wait, nil
@@ -89,7 +96,7 @@ func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, patien
 	return 0, s.write(ctx, object, status, now)
 }
 
-// hold is how long a status waits for more to say.
+// hold is how long a status waits for more to say: as long as the change with the least patience, since that was seen.
 func (s *Status[T, S, C]) hold(object T, status *S, patience time.Duration, now time.Time) time.Duration {
 	live, key := s.Of(object), cache.MetaObjectToName(object)
 	s.mu.Lock()
@@ -98,15 +105,15 @@ func (s *Status[T, S, C]) hold(object T, status *S, patience time.Duration, now 
 		delete(s.held, key)
 		return 0
 	}
-	since, ok := s.held[key]
-	if !ok {
-		since = now
-		if s.held == nil {
-			s.held = map[cache.ObjectName]time.Time{}
-		}
-		s.held[key] = since
+	until := now.Add(patience)
+	if before, ok := s.held[key]; ok && before.Before(until) {
+		until = before
 	}
-	return max(0, patience-now.Sub(since))
+	if s.held == nil {
+		s.held = map[cache.ObjectName]time.Time{}
+	}
+	s.held[key] = until
+	return until.Sub(now)
 }
 
 func (s *Status[T, S, C]) write(ctx context.Context, object T, status *S, now time.Time) error {

@@ -17,7 +17,8 @@ func TestStatusesTakeTheirTime(t *testing.T) {
 	set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", CreationTimestamp: metav1.NewTime(born)}}
 	set.Spec.Replicas = 500
 	statuses := &Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus, *grovev1alpha1.PodCliqueSetApplyConfiguration]{
-		Of: func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
+		Of:          func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
+		FirstWithin: FirstWithin,
 		Spacing: func(set *v1alpha1.PodCliqueSet) time.Duration {
 			return time.Duration(set.Spec.Replicas) * time.Millisecond
 		},
@@ -28,8 +29,8 @@ func TestStatusesTakeTheirTime(t *testing.T) {
 			t.Errorf("%s: %s; want %s", what, got, want)
 		}
 	}
-	expect("a new object", statuses.Beginning(set, born.Add(time.Second)), beginningLasts-time.Second)
-	expect("by a clock that is behind", statuses.Beginning(set, born.Add(-time.Hour)), beginningLasts)
+	expect("a new object", statuses.Beginning(set, born.Add(time.Second)), FirstWithin-time.Second)
+	expect("by a clock that is behind", statuses.Beginning(set, born.Add(-time.Hour)), FirstWithin)
 	expect("an old object", statuses.Beginning(set, born.Add(time.Hour)), 0)
 	expect("before the first status", statuses.TooSoon(set, born), 0)
 	key := cache.MetaObjectToName(set)
@@ -64,6 +65,10 @@ func TestChangesWaitForOthers(t *testing.T) {
 		{"all taken back", patience / 2, replicas(0), patience, 0},
 		{"a new change", patience / 2, replicas(1), patience, patience},
 		{"in the end", patience * 3 / 2, replicas(1), patience, 0},
+		{"all taken back again", patience * 3 / 2, replicas(0), patience, 0},
+		{"a change that may wait for long", patience * 3 / 2, replicas(1), 30 * patience, 30 * patience},
+		{"one that may not, much later", patience * 20, replicas(2), patience, patience},
+		{"the next that may wait for long", patience * 41 / 2, replicas(3), 30 * patience, patience / 2},
 	} {
 		if got := statuses.hold(set, &step.status, step.patience, now.Add(step.at)); got != step.want {
 			t.Errorf("%s is held for %s; want %s", step.what, got, step.want)
