@@ -23,7 +23,7 @@ const (
 	manySets = 100
 
 	// settling is how long the operator may still write after everything is as it should be: statuses are coalesced.
-	settling = 2 * time.Second
+	settling = 5 * time.Second
 	// resting is how long the operator is watched with nothing to do.
 	resting = time.Minute
 )

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -55,7 +56,13 @@ func (v *view) ready() bool {
 		v.set.Status.ObservedGeneration == v.set.Generation &&
 		len(v.gangs) == int(v.set.Spec.Replicas) &&
 		len(v.cliques) == int(v.set.Spec.Replicas)*len(v.set.Spec.Template.Cliques) &&
-		len(v.pods) == wanted && ready == wanted
+		len(v.pods) == wanted && ready == wanted &&
+		!slices.ContainsFunc(v.groups, isIncomplete)
+}
+
+// isIncomplete tells whether a scaling group doesn't say yet that all its replicas are available: counts follow the pods a moment later.
+func isIncomplete(group grovev1alpha1.PodCliqueScalingGroup) bool {
+	return group.Status.AvailableReplicas < *group.Spec.Replicas
 }
 
 // podCounts returns how many pods the cliques that exist shall have, and how many of those are ready.
@@ -69,10 +76,10 @@ func (v *view) podCounts() (wanted, ready int) {
 }
 
 func (v *view) cliqueCounts(clique *grovev1alpha1.PodClique) (wanted, ready int) {
-	slices := int32(1)
+	replicas := int32(1)
 	for _, group := range v.groups {
 		if group.Name == clique.Labels[grovev1alpha1.LabelPodCliqueScalingGroup] {
-			slices = *group.Spec.Replicas
+			replicas = *group.Spec.Replicas
 		}
 	}
 	for i := range v.pods {
@@ -80,7 +87,7 @@ func (v *view) cliqueCounts(clique *grovev1alpha1.PodClique) (wanted, ready int)
 			ready++
 		}
 	}
-	return int(slices * *clique.Spec.Replicas), ready
+	return int(replicas * *clique.Spec.Replicas), ready
 }
 
 func isReady(pod *corev1.Pod) bool {

@@ -92,6 +92,11 @@ func (v *view) whatIsMissing() string {
 	for _, condition := range v.set.Status.Conditions {
 		lines = append(lines, fmt.Sprintf("condition %s=%s (%s): %s", condition.Type, condition.Status, condition.Reason, condition.Message))
 	}
+	for _, group := range v.groups {
+		if isIncomplete(group) {
+			lines = append(lines, fmt.Sprintf("PodCliqueScalingGroup %s: %d of %d replicas available", group.Name, group.Status.AvailableReplicas, *group.Spec.Replicas))
+		}
+	}
 	for i := range v.pods {
 		if pod := &v.pods[i]; !isReady(pod) {
 			lines = append(lines, fmt.Sprintf("pod %s is %s: %s", pod.Name, pod.Status.Phase, whyNotScheduled(pod)))
