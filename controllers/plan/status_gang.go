@@ -113,7 +113,7 @@ func (g Gang) setScheduled(conditions *conditions, groups []countedGroup) {
 		if enough {
 			continue
 		}
-		why := g.holdsBack(unit)
+		why := g.holdsBack(unit, base.message != "")
 		why.message = lacks + "; " + why.message
 		switch {
 		case unit.Base:
@@ -133,8 +133,9 @@ func (g Gang) setScheduled(conditions *conditions, groups []countedGroup) {
 // waiting is why a unit isn't scheduled.
 type waiting struct{ reason, message string }
 
-// holdsBack says why a unit isn't scheduled: what waits to be created, scheduling gates of a user's, or else the scheduler's words.
-func (g Gang) holdsBack(unit Unit) waiting {
+// holdsBack says why a unit isn't scheduled: what waits to be created, maybe because the base unit waits too, scheduling gates of a
+// user's, or else the scheduler's words.
+func (g Gang) holdsBack(unit Unit, baseWaits bool) waiting {
 	existing := g.pods()
 	exist, all, words := 0, 0, ""
 	for _, slice := range unit.Slices {
@@ -154,7 +155,7 @@ func (g Gang) holdsBack(unit Unit) waiting {
 	}
 	words = cmp.Or(g.Verdicts[unit.Name], words)
 	switch {
-	case exist < all && !unit.Base && !ReleaseOf(g.Object).Scaled:
+	case exist < all && baseWaits:
 		return waiting{v1alpha1.ReasonInsufficientPods, "its pods are created once the base unit is scheduled"}
 	case exist < all:
 		return waiting{v1alpha1.ReasonInsufficientPods, fmt.Sprintf("%d of its %d pods exist", exist, all)}

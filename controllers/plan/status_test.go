@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -268,6 +270,30 @@ func TestProblemsWithPodsReachTheSet(t *testing.T) {
 	if got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonInvalidChild || got.Message != "no such volume" {
 		t.Errorf("a pod is refused: %+v", got)
 	}
+}
+
+func TestScaledUnitsWaitForTheBase(t *testing.T) {
+	w := newWorld(workers(), pending)
+	for i := range w.cliques {
+		w.cliques[i].Pods = slices.DeleteFunc(w.cliques[i].Pods, func(pod *corev1.Pod) bool {
+			return strings.HasPrefix(pod.Name, "train-worker-0-1-") || strings.HasPrefix(pod.Name, "train-lead-0-1-")
+		})
+	}
+	expect := func(want string) {
+		t.Helper()
+		w.settle()
+		got := meta.FindStatusCondition(w.PodGangs["train-0"].Status.Conditions, v1alpha1.ConditionScaledGroupsScheduled)
+		if !strings.HasSuffix(got.Message, want) {
+			t.Errorf("the scaled units wait since %q; want %q", got.Message, want)
+		}
+	}
+	expect("its pods are created once the base unit is scheduled")
+	for _, clique := range w.cliques {
+		for _, pod := range clique.Pods {
+			scheduled(pod)
+		}
+	}
+	expect("0 of its 3 pods exist")
 }
 
 func TestObservedGeneration(t *testing.T) {
