@@ -26,6 +26,9 @@ import (
 // startTimeout bounds the start of the processes, without the build. An idle machine needs 4 s.
 const startTimeout = 2 * time.Minute
 
+// restartAfter is when processes that should have done something by then are started again if they have ended.
+const restartAfter = 10 * time.Second
+
 // Cluster is a running control plane. It ends with Stop, or with the process that started it.
 type Cluster struct {
 	// Name is random.
@@ -118,9 +121,12 @@ func (c *Cluster) create(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	return c.kwokctl(ctx, "create", "cluster", "--name", c.Name, "--config", config, "--kubeconfig", "", "--wait", startTimeout.String())
+}
+
+func (c *Cluster) kwokctl(ctx context.Context, args ...string) error {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kwokctl"),
-		"create", "cluster", "--name", c.Name, "--config", config, "--kubeconfig", "", "--wait", startTimeout.String())
+	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kwokctl"), args...)
 	cmd.Env = c.environ("KWOK_WORKDIR="+c.dir, "KUBECONFIG="+filepath.Join(c.dir, "unused-kubeconfig"))
 	cmd.Stdout, cmd.Stderr = &out, &out
 	finished, err := startKept(cmd, c.dir, "kwokctl")
@@ -128,7 +134,7 @@ func (c *Cluster) create(ctx context.Context, opts Options) error {
 		return err
 	}
 	if err := finished(); err != nil {
-		return fmt.Errorf("kwokctl: %w\n%s", err, out.String())
+		return fmt.Errorf("kwokctl %s: %w\n%s", args[0], err, out.String())
 	}
 	return nil
 }
@@ -150,20 +156,28 @@ func (c *Cluster) writeConfig(opts Options) (string, error) {
 	return path, os.WriteFile(path, config, 0o644)
 }
 
-// waitForControllers waits for the ServiceAccount without which no pod is admitted: kube-controller-manager makes it.
+// waitForControllers waits for the ServiceAccount without which no pod is admitted: kube-controller-manager makes it. On a busy machine
+// that ends before the API is served, since it waits for 10 s only; kwokctl starts what has ended, and leaves the rest alone.
 func (c *Cluster) waitForControllers(ctx context.Context) error {
 	client, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
 		return err
 	}
-	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, ignoreNotFound(err)
-	})
-	if err != nil {
-		return fmt.Errorf("wait for kube-controller-manager's first ServiceAccount: %w", err)
+	for {
+		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, restartAfter, true, func(ctx context.Context) (bool, error) {
+			_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+			return err == nil, ignoreNotFound(err)
+		})
+		switch {
+		case err == nil:
+			return nil
+		case !wait.Interrupted(err) || ctx.Err() != nil:
+			return fmt.Errorf("wait for kube-controller-manager's first ServiceAccount: %w", err)
+		}
+		if err := c.kwokctl(ctx, "start", "cluster", "--name", c.Name); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 func ignoreNotFound(err error) error {

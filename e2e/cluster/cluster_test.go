@@ -5,9 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"grove.io/grove/e2e/cluster"
 )
@@ -36,6 +40,37 @@ func TestClustersSideBySide(t *testing.T) {
 	}
 	if _, err := os.Stat(kubeconfig); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the user's kubeconfig was touched: %v", err)
+	}
+}
+
+// A controller-manager that ends at once, as it does where the API is served too late for it, is started again.
+func TestControllerManagerThatEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a control plane")
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	killed := make(chan error)
+	go func() {
+		killed <- wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+			found, err := filepath.Glob(filepath.Join(temp, "grove-cluster-*", "clusters", "*", "pids", "kube-controller-manager.pid"))
+			if err != nil || len(found) == 0 {
+				return false, err
+			}
+			content, err := os.ReadFile(found[0])
+			if err != nil {
+				return false, err
+			}
+			pid, err := strconv.Atoi(string(content))
+			if err != nil {
+				return false, nil // not written yet
+			}
+			return true, syscall.Kill(pid, syscall.SIGKILL)
+		})
+	}()
+	err := useCluster(t.Context())
+	if err := errors.Join(<-killed, err); err != nil {
+		t.Error(err)
 	}
 }
 
