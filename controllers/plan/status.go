@@ -73,30 +73,24 @@ func firstTime(recorded *metav1.Time, seen bool, now time.Time) *metav1.Time {
 // How long changes of a status may wait for others: within moments a gang's pods are all bound, and then all ready, and each would be
 // a write otherwise.
 const (
-	// scheduledPatience is for a unit, or the pods of a PodClique, that are scheduled, or aren't.
+	// scheduledPatience is for a unit that is scheduled, or isn't.
 	scheduledPatience = 400 * time.Millisecond
 	// countsPatience is for numbers.
 	countsPatience = time.Second
-	// wordsPatience is for messages: a scheduler that tries again and again puts the same thing in other words.
+	// wordsPatience is for messages on a gang that waits: a scheduler that tries again and again puts the same thing in other words.
 	wordsPatience = 10 * time.Second
-	// progressPatience is for messages on pods that are only being created and scheduled: mostly, that has changed before anybody reads it.
+	// progressPatience is for other messages. Most tell how far pods are, and that has changed before anybody reads it.
 	progressPatience = 30 * time.Second
 )
 
-// patience is none where a condition changes, or is seen true of another generation; that a PodClique's pods are scheduled is mostly told
-// together with that they are available.
+// patience is none where a condition changes, or is seen true of another generation.
 func patience(before, after []metav1.Condition) time.Duration {
-	least := countsPatience
 	for _, condition := range after {
-		switch {
-		case sameCondition(before, after, condition.Type):
-		case condition.Type == v1alpha1.ConditionPodCliqueScheduled:
-			least = scheduledPatience
-		default:
+		if !sameCondition(before, after, condition.Type) {
 			return 0
 		}
 	}
-	return least
+	return countsPatience
 }
 
 // sameCondition tells whether a condition has the same status, for the same reason and generation. One that isn't there yet may just

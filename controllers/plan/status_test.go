@@ -417,7 +417,6 @@ func TestPatience(t *testing.T) {
 	breached := func(status metav1.ConditionStatus) []metav1.Condition {
 		return []metav1.Condition{{Type: v1alpha1.ConditionMinAvailableBreached, Status: status}}
 	}
-	scheduled := metav1.Condition{Type: v1alpha1.ConditionPodCliqueScheduled, Status: metav1.ConditionTrue}
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
 		want          time.Duration
@@ -425,8 +424,6 @@ func TestPatience(t *testing.T) {
 		"true":        {breached(metav1.ConditionFalse), breached(metav1.ConditionTrue), 0},
 		"new, false":  {nil, breached(metav1.ConditionFalse), 0},
 		"new, true":   {nil, breached(metav1.ConditionTrue), countsPatience},
-		"scheduled":   {nil, []metav1.Condition{scheduled}, scheduledPatience},
-		"both":        {nil, append(breached(metav1.ConditionFalse), scheduled), 0},
 		"all as ever": {breached(metav1.ConditionTrue), breached(metav1.ConditionTrue), countsPatience},
 	} {
 		if got := patience(test.before, test.after); got != test.want {

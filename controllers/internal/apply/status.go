@@ -57,7 +57,7 @@ type Status[T report.Object, S any, C Configuration[C]] struct {
 const (
 	// FirstWithin is for kinds that users look at first.
 	FirstWithin = 30 * time.Second
-	// PartFirstWithin is for parts of which a PodGang tells as much.
+	// PartFirstWithin is for a gang's parts. Autoscalers, which read a part's selector, have no metrics of pods as young as that either.
 	PartFirstWithin = time.Minute
 )
 
@@ -113,7 +113,7 @@ func (s *Status[T, S, C]) hold(object T, status *S, patience time.Duration, now 
 		s.held = map[cache.ObjectName]time.Time{}
 	}
 	s.held[key] = until
-	return until.Sub(now)
+	return max(0, until.Sub(now))
 }
 
 func (s *Status[T, S, C]) write(ctx context.Context, object T, status *S, now time.Time) error {
