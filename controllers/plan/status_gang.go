@@ -69,7 +69,7 @@ func (g Gang) Patience(after *v1alpha1.PodGangStatus) time.Duration {
 		return scheduledPatience
 	case !slices.Equal(before.PodGroups, after.PodGroups) || before.ObservedGeneration != after.ObservedGeneration:
 		return countsPatience
-	case waitsForScheduler(before.Conditions) || waitsForScheduler(after.Conditions):
+	case waitsForScheduler(after.Conditions):
 		return wordsPatience
 	default:
 		return progressPatience
@@ -110,17 +110,15 @@ func (g Gang) setScheduled(conditions *conditions, groups []countedGroup) {
 		var own []countedGroup
 		own, groups = groups[:len(unit.Slices)], groups[len(unit.Slices):]
 		enough, lacks := everyGroup(own, func(c *counts) int32 { return c.scheduled }, "scheduled")
-		if enough {
+		first := &scaled
+		if unit.Base {
+			first = &base
+		}
+		if enough || first.message != "" {
 			continue
 		}
-		why := g.holdsBack(unit, base.message != "")
-		why.message = lacks + "; " + why.message
-		switch {
-		case unit.Base:
-			base = why
-		case scaled.message == "":
-			scaled = why
-		}
+		*first = g.holdsBack(unit, base.message != "")
+		first.message = lacks + "; " + first.message
 	}
 	conditions.setBool(v1alpha1.ConditionScheduled, base.message == "", base.reason, base.message)
 	if len(g.Object.Spec.ScaledGroups) == 0 {

@@ -26,7 +26,7 @@ import (
 // startTimeout bounds the start of the processes, without the build. An idle machine needs 4 s.
 const startTimeout = 2 * time.Minute
 
-// restartAfter is when processes that should have done something by then are started again if they have ended.
+// restartAfter is how long the controllers may take before those processes that have ended are started again.
 const restartAfter = 10 * time.Second
 
 // Cluster is a running control plane. It ends with Stop, or with the process that started it.
