@@ -14,9 +14,10 @@ import (
 
 	"grove.io/grove/apis/client/clientset/versioned"
 	"grove.io/grove/apis/client/clientset/versioned/scheme"
+	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
-	"grove.io/grove/controllers/internal/gang"
 	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/podclique"
 	"grove.io/grove/controllers/podcliqueset"
 	"grove.io/grove/controllers/podgang"
@@ -25,6 +26,10 @@ import (
 
 // reporter is the name under which events are reported.
 const reporter = "grove-operator"
+
+// LongestHold is how long a change that nobody waits for may go without being told by a status: after it, an operator with nothing to
+// change is at rest.
+const LongestHold = apply.LongestHold
 
 // Scheduler backends.
 const (
@@ -51,9 +56,9 @@ type Config struct {
 // Operator is the controllers and their caches. The caches can be filled, by Start, long before the controllers run.
 type Operator struct {
 	config      Config
-	discovery   *gang.Discovery
+	discovery   *scheduler.Discovery
 	clusters    []*cluster.Cluster
-	backends    []gang.Backend
+	backends    []scheduler.Backend
 	loops       []*runner.Loop
 	broadcaster events.EventBroadcaster
 	stop        chan struct{}
@@ -71,10 +76,11 @@ func New(grove versioned.Interface, kube kubernetes.Interface, config Config) (*
 	}
 	o := &Operator{
 		config:      config,
-		discovery:   gang.NewDiscovery(kube, probed, config.NetworkTopologyKey),
+		discovery:   scheduler.NewDiscovery(kube, probed, config.NetworkTopologyKey),
 		broadcaster: broadcaster,
 		stop:        make(chan struct{}),
 	}
+	pace := &apply.Pace{}
 	for _, namespace := range namespaces {
 		one, err := cluster.New(grove, kube, broadcaster.NewRecorder(scheme.Scheme, reporter), namespace, o.stop)
 		if err != nil {
@@ -85,16 +91,17 @@ func New(grove versioned.Interface, kube kubernetes.Interface, config Config) (*
 			return nil, err
 		}
 		o.clusters, o.backends = append(o.clusters, one), append(o.backends, backend)
-		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend), podclique.New(one, backend, config.InitImage), scalinggroup.New(one), podgang.New(one, backend))
+		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend, pace), podclique.New(one, backend, pace, config.InitImage),
+			scalinggroup.New(one, pace), podgang.New(one, backend, pace))
 	}
 	return o, nil
 }
 
-func (o *Operator) backendFor(one *cluster.Cluster) (gang.Backend, error) {
+func (o *Operator) backendFor(one *cluster.Cluster) (scheduler.Backend, error) {
 	if o.config.SchedulerBackend == BackendNone {
-		return gang.None{NetworkTopologyKey: o.config.NetworkTopologyKey}, nil
+		return scheduler.None{NetworkTopologyKey: o.config.NetworkTopologyKey}, nil
 	}
-	return gang.NewKubernetes(o.discovery, one)
+	return scheduler.NewKubernetes(o.discovery, one)
 }
 
 // Start fills the caches, and begins to send events and to look for gang scheduling. It returns once the caches are filled.

@@ -80,3 +80,12 @@ func withoutEmpty(value any) (any, bool) {
 		return value, true
 	}
 }
+
+// MetadataHash identifies the labels and annotations that a clique gives its pods.
+func MetadataHash(clique *v1alpha1.PodCliqueTemplateSpec) string {
+	data, err := json.Marshal([]map[string]string{clique.Labels, clique.Annotations})
+	if err != nil {
+		panic(fmt.Sprintf("maps of strings can't be encoded: %v", err))
+	}
+	return digest(data)
+}

@@ -7,39 +7,44 @@ import (
 )
 
 // PodGangName is the name of the PodGang of replica i.
-func PodGangName(set string, i int32) string { return join(set, index(i)) }
+func PodGangName(set string, i int32) string { return join(set, Index(i)) }
 
 // PodCliqueName is the name of the PodClique of a clique in replica i.
-func PodCliqueName(set, clique string, i int32) string { return join(join(set, clique), index(i)) }
+func PodCliqueName(set, clique string, i int32) string { return join(join(set, clique), Index(i)) }
 
-// ScalingGroupName is the name of the PodCliqueScalingGroup of a group.
-func ScalingGroupName(set, group string) string { return join(set, group) }
+// ScalingGroupName is the name of the PodCliqueScalingGroup of a scaling group.
+func ScalingGroupName(set, scalingGroup string) string { return join(set, scalingGroup) }
 
 // ScaledUnitName is the name of the unit that group replica g is in replica i.
-func ScaledUnitName(set, group string, i, g int32) string {
-	return join(join(PodGangName(set, i), group), index(g))
+func ScaledUnitName(set, scalingGroup string, i, g int32) string {
+	return join(join(PodGangName(set, i), scalingGroup), Index(g))
 }
 
 // HeadlessServiceName is the name of the Service by which pods find each other.
 func HeadlessServiceName(set string) string { return join(set, "headless") }
 
-// PodName is the name of pod p of a slice.
-func PodName(slice string, p int32) string { return join(slice, index(p)) }
+// AccountName is the name of the ServiceAccount of a set's pods, and of the Role and RoleBinding for it. The bare name of the
+// set is what Helm charts give accounts of their own.
+func AccountName(set string) string { return join(v1alpha1.ManagedBy, set) }
 
-// sliceName is what the names of a slice's pods begin with: the PodClique's name and, for a member of a scaling group, the
+// PodName is the name of pod p of a pod group.
+func PodName(podGroup string, p int32) string { return join(podGroup, Index(p)) }
+
+// PodGroupName is what the names of a pod group's pods begin with: the PodClique's name and, for a member of a scaling group, the
 // index of the group replica.
-func sliceName(podClique string, g *int32) string {
-	if g == nil {
+func PodGroupName(podClique string, groupReplica *int32) string {
+	if groupReplica == nil {
 		return podClique
 	}
-	return join(podClique, index(*g))
+	return join(podClique, Index(*groupReplica))
 }
 
-// headlessDomain is the DNS name below which pods have theirs, as far as every cluster domain agrees on it.
-func headlessDomain(set *v1alpha1.PodCliqueSet) string {
+// HeadlessDomain is the DNS name below which pods have theirs, as far as every cluster domain agrees on it.
+func HeadlessDomain(set *v1alpha1.PodCliqueSet) string {
 	return HeadlessServiceName(set.Name) + "." + set.Namespace + ".svc"
 }
 
 func join(a, b string) string { return a + "-" + b }
 
-func index(i int32) string { return strconv.Itoa(int(i)) }
+// Index is an index as names and labels have it.
+func Index(i int32) string { return strconv.Itoa(int(i)) }

@@ -8,125 +8,158 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// template reads a set's template, with the defaults that its schema can't express, or that an older object lacks.
-type template struct {
-	set    *v1alpha1.PodCliqueSet
-	groups []*v1alpha1.PodCliqueScalingGroupConfig
-	// groupOf has the scaling group of each member clique.
-	groupOf map[string]*v1alpha1.PodCliqueScalingGroupConfig
+// Template reads a set's template, with the defaults that its schema can't express, or that an older object lacks.
+type Template struct {
+	Set           *v1alpha1.PodCliqueSet
+	ScalingGroups []*v1alpha1.PodCliqueScalingGroupConfig
+	// ScalingGroupOf has the scaling group of each member clique.
+	ScalingGroupOf map[string]*v1alpha1.PodCliqueScalingGroupConfig
 }
 
-func templateOf(set *v1alpha1.PodCliqueSet) template {
-	t := template{set: set, groupOf: map[string]*v1alpha1.PodCliqueScalingGroupConfig{}}
+// TemplateOf returns the template of a set.
+func TemplateOf(set *v1alpha1.PodCliqueSet) Template {
+	t := Template{Set: set, ScalingGroupOf: map[string]*v1alpha1.PodCliqueScalingGroupConfig{}}
 	for i := range set.Spec.Template.PodCliqueScalingGroups {
-		group := &set.Spec.Template.PodCliqueScalingGroups[i]
-		t.groups = append(t.groups, group)
-		for _, clique := range group.CliqueNames {
-			t.groupOf[clique] = group
+		scalingGroup := &set.Spec.Template.PodCliqueScalingGroups[i]
+		t.ScalingGroups = append(t.ScalingGroups, scalingGroup)
+		for _, clique := range scalingGroup.CliqueNames {
+			t.ScalingGroupOf[clique] = scalingGroup
 		}
 	}
 	return t
 }
 
-func (t template) cliques() []v1alpha1.PodCliqueTemplateSpec { return t.set.Spec.Template.Cliques }
+// Cliques are those of the template.
+func (t Template) Cliques() []v1alpha1.PodCliqueTemplateSpec { return t.Set.Spec.Template.Cliques }
 
-// members are the cliques of a group, in the order of the template.
-func (t template) members(group *v1alpha1.PodCliqueScalingGroupConfig) []*v1alpha1.PodCliqueTemplateSpec {
+// Members are the cliques of a scaling group, in the order of the template.
+func (t Template) Members(scalingGroup *v1alpha1.PodCliqueScalingGroupConfig) []*v1alpha1.PodCliqueTemplateSpec {
 	var members []*v1alpha1.PodCliqueTemplateSpec
-	for i := range t.cliques() {
-		if clique := &t.cliques()[i]; t.groupOf[clique.Name] == group {
+	for i := range t.Cliques() {
+		if clique := &t.Cliques()[i]; t.ScalingGroupOf[clique.Name] == scalingGroup {
 			members = append(members, clique)
 		}
 	}
 	return members
 }
 
-// clique finds the clique of which a PodClique was made; nil if it isn't in the template.
-func (t template) clique(podClique string, i int32) *v1alpha1.PodCliqueTemplateSpec {
-	at := slices.IndexFunc(t.cliques(), func(c v1alpha1.PodCliqueTemplateSpec) bool {
-		return PodCliqueName(t.set.Name, c.Name, i) == podClique
+// Clique finds the clique of which a PodClique was made; nil if it isn't in the template.
+func (t Template) Clique(podClique string, i int32) *v1alpha1.PodCliqueTemplateSpec {
+	at := slices.IndexFunc(t.Cliques(), func(c v1alpha1.PodCliqueTemplateSpec) bool {
+		return PodCliqueName(t.Set.Name, c.Name, i) == podClique
 	})
 	if at < 0 {
 		return nil
 	}
-	return &t.cliques()[at]
+	return &t.Cliques()[at]
 }
 
-// numGroupPods is how many pods the template gives one replica of a group.
-func (t template) numGroupPods(group *v1alpha1.PodCliqueScalingGroupConfig) int32 {
-	var pods int32
-	for _, member := range t.members(group) {
-		pods += replicasOf(member.Spec.Replicas)
-	}
-	return pods
+// HeadlessServiceEnabled tells whether the set has a headless Service.
+func (t Template) HeadlessServiceEnabled() bool {
+	return ptr.Deref(t.Set.Spec.Template.HeadlessServiceConfig.Enabled, true)
 }
 
-// groupRank is how many pods of the same group replica, by the template, come before those of a clique.
-func (t template) groupRank(group *v1alpha1.PodCliqueScalingGroupConfig, clique string) int32 {
-	var before int32
-	for _, member := range t.members(group) {
-		if member.Name == clique {
-			break
-		}
-		before += replicasOf(member.Spec.Replicas)
-	}
-	return before
+// PublishNotReadyAddresses tells whether pods are found before they are ready.
+func (t Template) PublishNotReadyAddresses() bool {
+	return ptr.Deref(t.Set.Spec.Template.HeadlessServiceConfig.PublishNotReadyAddresses, true)
 }
 
-func (t template) headlessServiceEnabled() bool {
-	return ptr.Deref(t.set.Spec.Template.HeadlessServiceConfig.Enabled, true)
-}
+// ReplicasOf a clique or a scaling group is 1 where it isn't said.
+func ReplicasOf(replicas *int32) int32 { return ptr.Deref(replicas, 1) }
 
-func (t template) publishNotReadyAddresses() bool {
-	return ptr.Deref(t.set.Spec.Template.HeadlessServiceConfig.PublishNotReadyAddresses, true)
-}
-
-// replicasOf a clique or a group is 1 where it isn't said.
-func replicasOf(replicas *int32) int32 { return ptr.Deref(replicas, 1) }
-
-// cliqueMinAvailable is the template's replicas where it isn't said, or those that the PodClique has if they are fewer, as
-// they are while an autoscaler has yet to follow the template. A clique that is off has nothing to be available; its minimum
-// is 1, for the day that somebody turns it on by scaling it.
-func cliqueMinAvailable(spec *v1alpha1.PodCliqueSpec, replicas int32) int32 {
+// CliqueMinAvailable is the template's replicas where it isn't said. A clique that is off in the template has nothing to be
+// available; its minimum is 1, for the day that somebody turns it on by scaling it.
+func CliqueMinAvailable(spec *v1alpha1.PodCliqueSpec) int32 {
 	if spec.MinAvailable != nil {
 		return *spec.MinAvailable
 	}
-	least := replicasOf(spec.Replicas)
-	if replicas > 0 {
-		least = min(least, replicas)
-	}
-	return max(1, least)
+	return max(1, ReplicasOf(spec.Replicas))
 }
 
-// groupMinAvailable is 1 where it isn't said.
-func groupMinAvailable(spec *v1alpha1.PodCliqueScalingGroupSpec) int32 {
+// ScalingGroupMinAvailable is 1 where it isn't said.
+func ScalingGroupMinAvailable(spec *v1alpha1.PodCliqueScalingGroupSpec) int32 {
 	return ptr.Deref(spec.MinAvailable, 1)
 }
 
-func roleOf(clique *v1alpha1.PodCliqueTemplateSpec) string {
+// Raised is what a number of replicas amounts to: 0 is off, and one below the minimum is the minimum. Autoscalers that know no
+// minimum write such numbers: what KEDA's activation writes is 1.
+func Raised(replicas, minAvailable int32) int32 {
+	if replicas == 0 {
+		return 0
+	}
+	return max(replicas, minAvailable)
+}
+
+// CliqueReplicas is how many pods each pod group of a PodClique shall have.
+func CliqueReplicas(podClique *v1alpha1.PodClique) int32 {
+	return Raised(ReplicasOf(podClique.Spec.Replicas), CliqueMinAvailable(&podClique.Spec))
+}
+
+// ScalingGroupReplicas is how many group replicas a scaling group shall have in each replica of the set.
+func ScalingGroupReplicas(scalingGroup *v1alpha1.PodCliqueScalingGroup) int32 {
+	return Raised(ReplicasOf(scalingGroup.Spec.Replicas), ScalingGroupMinAvailable(&scalingGroup.Spec))
+}
+
+// RoleOf a clique is its roleName, else its name.
+func RoleOf(clique *v1alpha1.PodCliqueTemplateSpec) string {
 	if clique.Spec.RoleName != "" {
 		return clique.Spec.RoleName
 	}
 	return clique.Name
 }
 
-// cliqueLabels are on the PodClique of a clique in replica i and on its pods: the clique's own, and Grove's, which win.
-func (t template) cliqueLabels(clique *v1alpha1.PodCliqueTemplateSpec, i int32) map[string]string {
-	labels := merge(clique.Labels, replicaLabels(t.set, i), map[string]string{
-		v1alpha1.LabelPodClique: PodCliqueName(t.set.Name, clique.Name, i),
-		v1alpha1.LabelRole:      roleOf(clique),
+// CliqueLabels are on the PodClique of a clique in replica i and on its pods: the clique's own, and Grove's, which win.
+func (t Template) CliqueLabels(clique *v1alpha1.PodCliqueTemplateSpec, i int32) map[string]string {
+	labels := Merge(clique.Labels, ReplicaLabels(t.Set, i), map[string]string{
+		v1alpha1.LabelPodClique: PodCliqueName(t.Set.Name, clique.Name, i),
+		v1alpha1.LabelRole:      RoleOf(clique),
 	})
-	if group := t.groupOf[clique.Name]; group != nil {
-		labels[v1alpha1.LabelPodCliqueScalingGroup] = ScalingGroupName(t.set.Name, group.Name)
+	if scalingGroup := t.ScalingGroupOf[clique.Name]; scalingGroup != nil {
+		labels[v1alpha1.LabelPodCliqueScalingGroup] = ScalingGroupName(t.Set.Name, scalingGroup.Name)
 	}
 	return labels
 }
 
-// podTemplateHashes has the hash of each clique's podSpec, in the order of the template.
-func (t template) podTemplateHashes() []string {
+// PodTemplateHashes has the hash of each clique's podSpec, in the order of the template.
+func (t Template) PodTemplateHashes() []string {
 	var hashes []string
-	for i := range t.cliques() {
-		hashes = append(hashes, PodTemplateHash(&t.cliques()[i].Spec.PodSpec))
+	for i := range t.Cliques() {
+		hashes = append(hashes, PodTemplateHash(&t.Cliques()[i].Spec.PodSpec))
 	}
 	return hashes
+}
+
+// ScalingGroupNameOf is the name of the PodCliqueScalingGroup that a PodClique of a set is a member of; empty if there is none.
+func ScalingGroupNameOf(set *v1alpha1.PodCliqueSet, podClique *v1alpha1.PodClique) string {
+	t := TemplateOf(set)
+	i, _ := IndexLabel(podClique, v1alpha1.LabelReplicaIndex)
+	clique := t.Clique(podClique.Name, i)
+	if clique == nil || t.ScalingGroupOf[clique.Name] == nil {
+		return ""
+	}
+	return ScalingGroupName(set.Name, t.ScalingGroupOf[clique.Name].Name)
+}
+
+// Leads tells whether a pod is the first of its replica: pod 0 of the first clique that the template turns on, standalone
+// ones first, as in the PodGang.
+func (t Template) Leads(clique *v1alpha1.PodCliqueTemplateSpec, id PodIdentity) bool {
+	if id.Index != 0 || (id.GroupReplica != nil && *id.GroupReplica != 0) {
+		return false
+	}
+	first := func(member bool) *v1alpha1.PodCliqueTemplateSpec {
+		for i := range t.Cliques() {
+			c := &t.Cliques()[i]
+			scalingGroup := t.ScalingGroupOf[c.Name]
+			on := ReplicasOf(c.Spec.Replicas) > 0 && (scalingGroup == nil || ReplicasOf(scalingGroup.Replicas) > 0)
+			if on && (scalingGroup != nil) == member {
+				return c
+			}
+		}
+		return nil
+	}
+	lead := first(false)
+	if lead == nil {
+		lead = first(true)
+	}
+	return lead != nil && lead.Name == clique.Name
 }

@@ -6,15 +6,10 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 )
-
-// preferenceWeight is the weight of what is preferred: the highest there is, since other preferences are about less.
-const preferenceWeight = 100
 
 // Scheduling is what the cluster's scheduler can do for gangs.
 type Scheduling struct {
@@ -30,50 +25,51 @@ type Scheduling struct {
 	NetworkTopologyKey string
 }
 
-// pack is a pack group: cliques whose pods belong into one domain.
-type pack struct {
-	key      string
-	required bool
-	// podCliques are the names of the cliques' PodCliques in one replica.
-	podCliques []string
+// Pack is a pack group: cliques whose pods belong into one domain.
+type Pack struct {
+	Key      string
+	Required bool
+	// PodCliques are the names of the cliques' PodCliques in one replica.
+	PodCliques []string
 }
 
-// topology is what a set asks of the places of one replica's pods.
-type topology struct {
-	spread []corev1.TopologySpreadConstraint
-	packs  []pack
+// Topology is what a set asks of the places of one replica's pods.
+type Topology struct {
+	Spread []corev1.TopologySpreadConstraint
+	Packs  []Pack
 }
 
-func (t template) topology(i int32, s Scheduling) topology {
-	policy := ptr.Deref(t.set.Spec.Template.SchedulingPolicyConfig, v1alpha1.SchedulingPolicyConfig{})
-	asked := topology{spread: t.set.Spec.ReplicaSpreadConstraints}
+// Topology is what a set asks of the places of the pods of replica i.
+func (t Template) Topology(i int32, s Scheduling) Topology {
+	policy := ptr.Deref(t.Set.Spec.Template.SchedulingPolicyConfig, v1alpha1.SchedulingPolicyConfig{})
+	asked := Topology{Spread: t.Set.Spec.ReplicaSpreadConstraints}
 	for _, config := range slices.Concat(policy.NetworkPackGroupConfigs, policy.NetworkPackGroups) {
-		p := pack{key: config.TopologyKey, required: config.WhenUnsatisfiable == corev1.DoNotSchedule}
-		if p.key == "" {
-			p.key = s.NetworkTopologyKey
+		p := Pack{Key: config.TopologyKey, Required: config.WhenUnsatisfiable == corev1.DoNotSchedule}
+		if p.Key == "" {
+			p.Key = s.NetworkTopologyKey
 		}
 		for _, clique := range config.CliqueNames {
-			p.podCliques = append(p.podCliques, PodCliqueName(t.set.Name, clique, i))
+			p.PodCliques = append(p.PodCliques, PodCliqueName(t.Set.Name, clique, i))
 		}
-		asked.packs = append(asked.packs, p)
+		asked.Packs = append(asked.Packs, p)
 	}
 	return asked
 }
 
-// packOf is the pack group that a PodClique is in; nil if there is none.
-func (t topology) packOf(podClique string) *pack {
-	for i := range t.packs {
-		if slices.Contains(t.packs[i].podCliques, podClique) {
-			return &t.packs[i]
+// PackOf is the pack group that a PodClique is in; nil if there is none.
+func (t Topology) PackOf(podClique string) *Pack {
+	for i := range t.Packs {
+		if slices.Contains(t.Packs[i].PodCliques, podClique) {
+			return &t.Packs[i]
 		}
 	}
 	return nil
 }
 
 // requiredSpread are the keys of which each replica has to be inside one domain.
-func (t topology) requiredSpread() []string {
+func (t Topology) requiredSpread() []string {
 	var keys []string
-	for _, constraint := range t.spread {
+	for _, constraint := range t.Spread {
 		if constraint.WhenUnsatisfiable == corev1.DoNotSchedule {
 			keys = append(keys, constraint.TopologyKey)
 		}
@@ -81,51 +77,51 @@ func (t topology) requiredSpread() []string {
 	return keys
 }
 
-// shape is how a scheduler is told of a unit: as one group of pods, or as groups below a common root.
-type shape struct {
-	// key is the topology key of the whole unit; empty for none.
-	key string
-	// parts are the keys of pack groups that are groups of their own, by the names of the PodCliques in them, joined. The rest of the
+// Shape is how a scheduler is told of a unit: as one group of pods, or as groups below a common root.
+type Shape struct {
+	// Key is the topology key of the whole unit; empty for none.
+	Key string
+	// Parts are the keys of pack groups that are groups of their own, by the names of the PodCliques in them, joined. The rest of the
 	// unit is a group without a key.
-	parts []pack
+	Parts []Pack
 }
 
-// composite tells whether the unit is more than one group.
-func (s shape) composite() bool { return len(s.parts) > 0 }
+// Composite tells whether the unit is more than one group.
+func (s Shape) Composite() bool { return len(s.Parts) > 0 }
 
-// shape of a unit that some PodCliques may have pods in, whether they have any or not: as much of what is required as the
+// Shape of a unit that some PodCliques may have pods in, whether they have any or not: as much of what is required as the
 // scheduler can do. The other units of a replica are led to the domain of its base unit by pod affinity.
-func (t topology) shape(base bool, podCliques []string, s Scheduling) shape {
+func (t Topology) Shape(base bool, podCliques []string, s Scheduling) Shape {
 	if !s.Topology {
-		return shape{}
+		return Shape{}
 	}
 	var outer string
 	if keys := t.requiredSpread(); base && len(keys) > 0 {
 		outer = keys[0]
 	}
-	var parts []pack
+	var parts []Pack
 	whole := false
-	for _, p := range t.packs {
-		if !p.required || p.key == outer {
+	for _, p := range t.Packs {
+		if !p.Required || p.Key == outer {
 			continue
 		}
-		if members := common(podCliques, p.podCliques); members > 0 {
+		if members := common(podCliques, p.PodCliques); members > 0 {
 			parts = append(parts, p)
 			whole = members == len(podCliques)
 		}
 	}
 	switch {
 	case len(parts) == 0:
-		return shape{key: outer}
+		return Shape{Key: outer}
 	case whole && outer == "":
-		return shape{key: parts[0].key}
+		return Shape{Key: parts[0].Key}
 	case s.Composite:
-		return shape{key: outer, parts: parts}
+		return Shape{Key: outer, Parts: parts}
 	case whole:
 		// Usually the narrower of the two.
-		return shape{key: parts[0].key}
+		return Shape{Key: parts[0].Key}
 	default:
-		return shape{key: outer}
+		return Shape{Key: outer}
 	}
 }
 
@@ -140,138 +136,89 @@ func common(a, b []string) int {
 	return n
 }
 
-// group is the name of the scheduler's group that the unit's pods of a PodClique are in. Names with a dot can't be those of
-// units, of which a set could ask.
-func (s shape) group(unit, podClique string) string {
-	if !s.composite() {
+// Group is the name of the scheduler's group that the unit's pods of a PodClique are in.
+func (s Shape) Group(unit, podClique string) string {
+	if !s.Composite() {
 		return unit
 	}
-	for i, part := range s.parts {
-		if slices.Contains(part.podCliques, podClique) {
-			return fmt.Sprintf("%s.pack-%d", unit, i)
+	for i, part := range s.Parts {
+		if slices.Contains(part.PodCliques, podClique) {
+			return fmt.Sprintf("%s%spack-%d", unit, partSeparator, i)
 		}
 	}
-	return unit + ".rest"
+	return unit + partSeparator + "rest"
 }
 
-// keeps tells whether the scheduler itself sees to it that the unit's pods of a PodClique share a domain of a key.
-func (s shape) keeps(key, podClique string) bool {
-	if s.key == key {
+// Keeps tells whether the scheduler itself sees to it that the unit's pods of a PodClique share a domain of a key.
+func (s Shape) Keeps(key, podClique string) bool {
+	if s.Key == key {
 		return true
 	}
-	return slices.ContainsFunc(s.parts, func(p pack) bool { return p.key == key && slices.Contains(p.podCliques, podClique) })
+	return slices.ContainsFunc(s.Parts, func(p Pack) bool { return p.Key == key && slices.Contains(p.PodCliques, podClique) })
 }
 
-// weaker says what the scheduler doesn't do of what is required for a unit, so that each pod by itself follows those placed
+// Weaker says what the scheduler doesn't do of what is required for a unit, so that each pod by itself follows those placed
 // before it: what is required holds, but a domain may be chosen in which not all find room.
-func (t topology) weaker(base bool, podCliques []string, s shape) []string {
+func (t Topology) Weaker(base bool, podCliques []string, s Shape) []string {
 	var weaker []string
 	kept := func(key string, by []string) bool {
-		return !slices.ContainsFunc(by, func(podClique string) bool { return slices.Contains(podCliques, podClique) && !s.keeps(key, podClique) })
+		return !slices.ContainsFunc(by, func(podClique string) bool { return slices.Contains(podCliques, podClique) && !s.Keeps(key, podClique) })
 	}
 	for _, key := range t.requiredSpread() {
 		if base && !kept(key, podCliques) {
 			weaker = append(weaker, fmt.Sprintf("one %s for all pods of the replica", key))
 		}
 	}
-	for _, p := range t.packs {
-		if p.required && !kept(p.key, p.podCliques) {
-			weaker = append(weaker, fmt.Sprintf("one %s for the pods of %s", p.key, strings.Join(p.podCliques, ", ")))
+	for _, p := range t.Packs {
+		if p.Required && !kept(p.Key, p.PodCliques) {
+			weaker = append(weaker, fmt.Sprintf("one %s for the pods of %s", p.Key, strings.Join(p.PodCliques, ", ")))
 		}
 	}
 	return weaker
 }
 
-// place adds to a pod what leads it to where its replica, and its pack group, are. The replica's first pod chooses the
-// domain for all: it alone is spread.
-func (t topology) place(pod *corev1ac.PodApplyConfiguration, m membership, s shape, podClique string, leads bool) {
-	replica := map[string]string{v1alpha1.LabelPodGang: pod.Labels[v1alpha1.LabelPodGang]}
-	inUnit := func(key string) bool { return !m.surplus && s.keeps(key, podClique) }
-	for _, constraint := range t.spread {
-		if leads {
-			pod.Spec.WithTopologySpreadConstraints(spreadLeads(constraint, pod.Labels[v1alpha1.LabelPodCliqueSet]))
-		}
-		required := constraint.WhenUnsatisfiable == corev1.DoNotSchedule
-		if !inUnit(constraint.TopologyKey) {
-			// A required term would keep the first pod from choosing, where another is placed before it.
-			follow(pod, constraint.TopologyKey, required && !leads, metav1ac.LabelSelector().WithMatchLabels(replica))
-		}
-	}
-	if p := t.packOf(podClique); p != nil && !inUnit(p.key) {
-		together := metav1ac.LabelSelector().
-			WithMatchLabels(map[string]string{v1alpha1.LabelGangUnit: m.unit}).
-			WithMatchExpressions(metav1ac.LabelSelectorRequirement().
-				WithKey(v1alpha1.LabelPodClique).
-				WithOperator("In").
-				WithValues(p.podCliques...))
-		follow(pod, p.key, p.required, together)
-	}
-}
-
-// spreadLeads spreads the first pods of a set's replicas.
-func spreadLeads(constraint corev1.TopologySpreadConstraint, set string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
-	return Configuration[corev1ac.TopologySpreadConstraintApplyConfiguration](&constraint).
-		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(map[string]string{
-			v1alpha1.LabelPodCliqueSet: set,
-			v1alpha1.LabelReplicaLead:  v1alpha1.ReplicaLead,
-		}))
-}
-
-// follow makes a pod go where the pods are that a selector matches; the first of them may go anywhere. What the pod's own
-// affinity says stays.
-func follow(pod *corev1ac.PodApplyConfiguration, key string, required bool, selector *metav1ac.LabelSelectorApplyConfiguration) {
-	affinity, podAffinity := corev1ac.Affinity(), corev1ac.PodAffinity()
-	if own := pod.Spec.Affinity; own != nil {
-		*affinity = *own // shared between the pods of a PodClique
-		if own.PodAffinity != nil {
-			podAffinity.RequiredDuringSchedulingIgnoredDuringExecution = slices.Clone(own.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
-			podAffinity.PreferredDuringSchedulingIgnoredDuringExecution = slices.Clone(own.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
-		}
-	}
-	term := corev1ac.PodAffinityTerm().WithTopologyKey(key).WithLabelSelector(selector)
-	if required {
-		podAffinity.WithRequiredDuringSchedulingIgnoredDuringExecution(term)
-	} else {
-		podAffinity.WithPreferredDuringSchedulingIgnoredDuringExecution(
-			corev1ac.WeightedPodAffinityTerm().WithWeight(preferenceWeight).WithPodAffinityTerm(term))
-	}
-	pod.Spec.Affinity = affinity.WithPodAffinity(podAffinity)
-}
-
-// unitCliques are the PodCliques of replica i that may have pods in a unit: all in the base unit, and in a scaled one those of
+// UnitCliques are the PodCliques of replica i that may have pods in a unit: all in the base unit, and in a scaled one those of
 // its scaling group, of which one is given.
-func (t template) unitCliques(i int32, base bool, one string) []string {
-	var group *v1alpha1.PodCliqueScalingGroupConfig
+func (t Template) UnitCliques(i int32, base bool, one string) []string {
+	var scalingGroup *v1alpha1.PodCliqueScalingGroupConfig
 	if !base {
-		group = t.groupOf[t.clique(one, i).Name]
+		if clique := t.Clique(one, i); clique != nil {
+			scalingGroup = t.ScalingGroupOf[clique.Name]
+		}
 	}
 	var names []string
-	for j := range t.cliques() {
-		if clique := &t.cliques()[j]; base || t.groupOf[clique.Name] == group {
-			names = append(names, PodCliqueName(t.set.Name, clique.Name, i))
+	for j := range t.Cliques() {
+		if clique := &t.Cliques()[j]; base || t.ScalingGroupOf[clique.Name] == scalingGroup {
+			names = append(names, PodCliqueName(t.Set.Name, clique.Name, i))
 		}
 	}
 	return names
 }
 
-// leads tells whether a pod is the first of its replica: pod 0 of the first clique that the template turns on, standalone
-// ones first, as in the PodGang.
-func (t template) leads(clique *v1alpha1.PodCliqueTemplateSpec, id podIdentity) bool {
-	if id.index != 0 || (id.group != nil && *id.group != 0) {
-		return false
+// Missing names the feature gates that would let the scheduler do more.
+func (s Scheduling) Missing() string {
+	if !s.Topology {
+		return "feature gate TopologyAwareWorkloadScheduling"
 	}
-	first := func(member bool) *v1alpha1.PodCliqueTemplateSpec {
-		for i := range t.cliques() {
-			c := &t.cliques()[i]
-			if group := t.groupOf[c.Name]; replicasOf(c.Spec.Replicas) > 0 && (group != nil) == member && (group == nil || replicasOf(group.Replicas) > 0) {
-				return c
-			}
-		}
-		return nil
-	}
-	lead := first(false)
-	if lead == nil {
-		lead = first(true)
-	}
-	return lead != nil && lead.Name == clique.Name
+	return "feature gate CompositePodGroup, or scheduling.k8s.io/v1alpha3 isn't served"
 }
+
+// For is what the scheduler can do for a gang some of whose pods live: what those name can't be changed, so a gang that runs keeps its
+// shape, whatever is discovered today.
+func (s Scheduling) For(pods []*corev1.Pod) Scheduling {
+	divided, whole := false, false
+	for _, pod := range pods {
+		if group := SchedulerGroupOf(pod); Lives(pod) && group != "" {
+			divided = divided || strings.Contains(group, partSeparator)
+			whole = whole || group == pod.Labels[v1alpha1.LabelPodGang]
+		}
+	}
+	if divided || whole {
+		s.Gangs, s.Reason, s.Message = true, "", ""
+		s.Composite, s.Topology = divided, s.Topology || divided
+	}
+	return s
+}
+
+// partSeparator stands between the name of a unit and that of a part of it. Names of units, of which a set could ask, have no dot.
+const partSeparator = "."

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,20 +16,19 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
-	"grove.io/grove/controllers/internal/fresh"
-	"grove.io/grove/controllers/internal/gang"
+	"grove.io/grove/controllers/internal/consistency"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/podcliqueset"
 )
-
-const kind = "PodCliqueSet"
 
 type controller struct {
 	cluster *cluster.Cluster
 	sets    grovelisters.PodCliqueSetLister
 	writer  *writer
-	fresh   *fresh.Tracker
+	tracker *consistency.Tracker
 	// deleted has the sets that were deleted, rather than orphaned, and whose children are to go with them.
 	deleted  deletedSets
 	reports  apply.Reports
@@ -38,19 +36,22 @@ type controller struct {
 }
 
 // New returns the loops of the controller.
-func New(cluster *cluster.Cluster, backend gang.Backend) []*runner.Loop {
+func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	core := cluster.Children.Core().V1()
 	rbac := cluster.Children.Rbac().V1()
-	tracker := &fresh.Tracker{}
+	tracker := &consistency.Tracker{}
 	c := &controller{
 		cluster: cluster,
 		sets:    grove.PodCliqueSets().Lister(),
-		writer:  newWriter(cluster, backend, tracker),
-		fresh:   tracker,
+		writer:  newWriter(cluster, backend, pace, tracker),
+		tracker: tracker,
 	}
-	children := runner.Children("podcliqueset", c.sync)
-	c.statuses = runner.Statuses("podcliqueset-status", c.describe)
+	get := func(key cache.ObjectName) (*v1alpha1.PodCliqueSet, error) {
+		return c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
+	}
+	children := runner.Children("podcliqueset", runner.Head[*v1alpha1.PodCliqueSet]{Get: get, Fresh: tracker.Fresh, Gone: c.gone, Ending: c.end}.Sync(c.sync))
+	c.statuses = runner.Statuses("podcliqueset-status", runner.Head[*v1alpha1.PodCliqueSet]{Get: get, Fresh: c.writer.status.Fresh, Gone: c.writer.status.Gone}.Sync(c.describe))
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), itself)
 	runner.WatchEnds(children, grove.PodCliqueSets().Informer(), c.deleted.note)
 	runner.WatchSpecs(children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
@@ -73,7 +74,9 @@ func itself(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
 	return []cache.ObjectName{cache.MetaObjectToName(set)}
 }
 
-func ownerOf[T metav1.Object](child T) []cache.ObjectName { return index.ControllerKey(kind, child) }
+func ownerOf[T metav1.Object](child T) []cache.ObjectName {
+	return index.ControllerKey(podcliqueset.Kind, child)
+}
 
 // allInNamespace are the sets whose ServiceAccounts mirror a namespace's default one.
 func (c *controller) allInNamespace(account *corev1.ServiceAccount) []cache.ObjectName {
@@ -84,67 +87,60 @@ func (c *controller) allInNamespace(account *corev1.ServiceAccount) []cache.Obje
 	return index.Keys(sets)
 }
 
+// gone deletes the children of a set that was deleted.
+func (c *controller) gone(ctx context.Context, key cache.ObjectName) error {
+	c.tracker.Forget(key)
+	c.reports.Forget(key)
+	return c.deleted.finish(key, func(uid types.UID) error { return c.writer.deleteAll(ctx, key, uid) })
+}
+
+// end speeds up the end of a set that is being deleted.
+func (c *controller) end(ctx context.Context, set *v1alpha1.PodCliqueSet) error {
+	c.deleted.replaced(cache.MetaObjectToName(set), set.UID)
+	return c.writer.tearDown(ctx, c.observe(set))
+}
+
 // sync brings the children of one set to what they should be.
-func (c *controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
-	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
-		c.fresh.Forget(key)
-		c.reports.Forget(key)
-		return 0, c.deleted.finish(key, func(uid types.UID) error { return c.writer.deleteAll(ctx, key, uid) })
-	}
-	if err != nil {
-		return 0, err
-	}
+func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time.Duration, error) {
+	key := cache.MetaObjectToName(set)
 	c.deleted.replaced(key, set.UID)
-	if !c.fresh.Fresh(key) {
-		return fresh.Retry, nil
-	}
-	observed := c.observe(set)
-	if set.DeletionTimestamp != nil {
-		return 0, c.writer.tearDown(ctx, observed)
-	}
-	err = c.writer.write(ctx, observed)
-	problems, _ := apply.Problems(err)
-	if c.reports.Set(key, apply.Report{Generation: set.Generation, Problems: problems}) {
+	err := c.writer.write(ctx, c.observe(set))
+	if c.reports.Set(key, set.Generation, err) {
 		c.statuses.Mark(key)
 	}
 	return 0, err
 }
 
 // describe brings the status of one set to what it should be.
-func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
-	set, err := c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
-		c.writer.status.Forget(key)
-		return 0, nil
-	}
-	if err != nil || set.DeletionTimestamp != nil {
-		return 0, err
-	}
-	if !c.writer.status.Fresh.Fresh(key) {
-		return fresh.Retry, nil
-	}
-	now, report := c.cluster.Clock.Now(), c.reports.Get(key)
-	if wait := c.writer.status.TooSoon(set, now); wait > 0 {
-		return wait, nil
-	}
+func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (time.Duration, error) {
+	key, now := cache.MetaObjectToName(set), c.cluster.Clock.Now()
 	observed := c.observe(set)
-	status := observed.Status(report.Generation, report.Problems, now)
-	if wait := c.writer.status.Beginning(set, now); wait > 0 && observed.Begins(&status) {
-		return wait, nil
+	fresh := c.tracker.Fresh(key)
+	status := observed.Status(c.reports.Get(key), fresh, now)
+	again, err := c.writer.status.Write(ctx, set, &status, observed.Urgency(&status), now)
+	if !fresh {
+		// Usually the event that the caches wait for comes sooner.
+		again = runner.Sooner(again, consistency.Retry)
 	}
-	return c.writer.status.Write(ctx, set, &status, observed.Patience(&status), now)
+	return again, err
 }
 
-// observe reads the caches, children by their controller.
-func (c *controller) observe(set *v1alpha1.PodCliqueSet) plan.Set {
+// observe reads the caches.
+func (c *controller) observe(set *v1alpha1.PodCliqueSet) podcliqueset.Set {
 	grove := c.cluster.GroveInformers.Grove().V1alpha1()
-	observed := plan.Set{
+	observed := podcliqueset.Set{
 		Object:        set,
-		ScalingGroups: index.Named[*v1alpha1.PodCliqueScalingGroup](grove.PodCliqueScalingGroups().Informer().GetIndexer(), set.UID),
-		PodGangs:      index.Named[*v1alpha1.PodGang](grove.PodGangs().Informer().GetIndexer(), set.UID),
-		PodCliques:    index.Named[*v1alpha1.PodClique](grove.PodCliques().Informer().GetIndexer(), set.UID),
+		ScalingGroups: index.Named(index.Family[*v1alpha1.PodCliqueScalingGroup](grove.PodCliqueScalingGroups().Informer().GetIndexer(), set)),
+		PodGangs:      index.Named(index.Family[*v1alpha1.PodGang](grove.PodGangs().Informer().GetIndexer(), set)),
+		PodCliques:    index.Named(index.Family[*v1alpha1.PodClique](grove.PodCliques().Informer().GetIndexer(), set)),
 		Services:      index.Controlled[*corev1.Service](c.cluster.Children.Core().V1().Services().Informer().GetIndexer(), set.UID),
+	}
+	name := plan.AccountName(set.Name)
+	if account, err := c.cluster.Children.Core().V1().ServiceAccounts().Lister().ServiceAccounts(set.Namespace).Get(name); err == nil {
+		observed.Account = account
+	}
+	if role, err := c.cluster.Children.Rbac().V1().Roles().Lister().Roles(set.Namespace).Get(name); err == nil {
+		observed.Role = role
 	}
 	if account := c.cluster.DefaultAccount(set.Namespace); account != nil {
 		observed.ImagePullSecrets = account.ImagePullSecrets

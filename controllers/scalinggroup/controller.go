@@ -1,67 +1,57 @@
-// Package scalinggroup is the controller of PodCliqueScalingGroups: it describes which of a group's replicas are available.
+// Package scalinggroup is the controller of PodCliqueScalingGroups: it describes which of a scaling group's replicas are available.
 package scalinggroup
 
 import (
 	"context"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
-	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
-	"grove.io/grove/controllers/internal/fresh"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/scalinggroup"
 )
 
-// manager is the controller's field manager.
-const manager = "grove-scalinggroup"
-
 type controller struct {
-	cluster *cluster.Cluster
-	groups  grovelisters.PodCliqueScalingGroupLister
-	status  *apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
+	cluster  *cluster.Cluster
+	observer observe.Observer
+	status   *apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus]
 }
 
 // New returns the loop of the controller.
-func New(cluster *cluster.Cluster) []*runner.Loop {
+func New(cluster *cluster.Cluster, pace *apply.Pace) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	c := &controller{
-		cluster: cluster,
-		groups:  grove.PodCliqueScalingGroups().Lister(),
-		status: &apply.Status[*v1alpha1.PodCliqueScalingGroup, v1alpha1.PodCliqueScalingGroupStatus, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]{
-			Manager: manager, Recorder: cluster.Recorder, FirstWithin: apply.PartFirstWithin,
-			Cache: grove.PodCliqueScalingGroups().Informer().GetIndexer(),
-			Of: func(group *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
-				return &group.Status
+		cluster:  cluster,
+		observer: observe.Observer{Cluster: cluster},
+		status: apply.NewStatus(plan.ScalingGroupManager, grove.PodCliqueScalingGroups().Informer().GetIndexer(), pace, cluster.Recorder,
+			cluster.Grove.GroveV1alpha1().PodCliqueScalingGroups, grovev1alpha1.PodCliqueScalingGroup,
+			func(scalingGroup *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
+				return &scalingGroup.Status
 			},
-			Conditions: func(status *v1alpha1.PodCliqueScalingGroupStatus) []metav1.Condition { return status.Conditions },
-			Client: func(namespace string) apply.StatusClient[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration] {
-				return cluster.Grove.GroveV1alpha1().PodCliqueScalingGroups(namespace)
-			},
-			Configuration: func(group *v1alpha1.PodCliqueScalingGroup, status *v1alpha1.PodCliqueScalingGroupStatus) *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration {
-				return grovev1alpha1.PodCliqueScalingGroup(group.Name, group.Namespace).
-					WithStatus(plan.Configuration[grovev1alpha1.PodCliqueScalingGroupStatusApplyConfiguration](status))
-			},
-		},
+			func(status *v1alpha1.PodCliqueScalingGroupStatus) []metav1.Condition { return status.Conditions }),
 	}
-	statuses := runner.Statuses("scalinggroup-status", c.describe)
+	get := func(key cache.ObjectName) (*v1alpha1.PodCliqueScalingGroup, error) {
+		return grove.PodCliqueScalingGroups().Lister().PodCliqueScalingGroups(key.Namespace).Get(key.Name)
+	}
+	head := runner.Head[*v1alpha1.PodCliqueScalingGroup]{Get: get, Fresh: c.status.Fresh, Gone: c.status.Gone}
+	statuses := runner.Statuses("scalinggroup-status", head.Sync(c.describe))
 	runner.Watch(statuses, grove.PodCliqueScalingGroups().Informer(), itself)
 	runner.Watch(statuses, grove.PodGangs().Informer(), c.groupsIn)
 	runner.WatchSpecs(statuses, grove.PodCliqueSets().Informer(), c.groupsOf)
 	return []*runner.Loop{statuses}
 }
 
-func itself(group *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
-	return []cache.ObjectName{cache.MetaObjectToName(group)}
+func itself(scalingGroup *v1alpha1.PodCliqueScalingGroup) []cache.ObjectName {
+	return []cache.ObjectName{cache.MetaObjectToName(scalingGroup)}
 }
 
 // groupsIn are the groups that have replicas in a gang.
@@ -84,28 +74,14 @@ func (c *controller) controlled(set types.UID) []cache.ObjectName {
 }
 
 // describe brings the status of one PodCliqueScalingGroup to what it should be.
-func (c *controller) describe(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
-	group, err := c.groups.PodCliqueScalingGroups(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
-		c.status.Forget(key)
-		return 0, nil
-	}
-	if err != nil || group.DeletionTimestamp != nil {
-		return 0, err
-	}
-	if !c.status.Fresh.Fresh(key) {
-		return fresh.Retry, nil
-	}
-	set, there := observe.Set(c.cluster, group)
+func (c *controller) describe(ctx context.Context, scalingGroup *v1alpha1.PodCliqueScalingGroup) (time.Duration, error) {
+	set, there := c.observer.Set(scalingGroup)
 	if !there {
 		return 0, nil
 	}
 	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()
-	observed := plan.Group{Object: group, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
+	observed := scalinggroup.ScalingGroup{Object: scalingGroup, Set: set, PodGangs: index.Controlled[*v1alpha1.PodGang](podGangs, set.UID)}
 	now := c.cluster.Clock.Now()
 	status := observed.Status(now)
-	if wait := c.status.Beginning(group, now); wait > 0 && observed.Begins(&status) {
-		return wait, nil
-	}
-	return c.status.Write(ctx, group, &status, observed.Patience(&status), now)
+	return c.status.Write(ctx, scalingGroup, &status, observed.Urgency(&status), now)
 }

@@ -77,17 +77,18 @@ func (o Order) Missing(gang *v1alpha1.PodGang) []string {
 		if !slices.Contains(o.PodGroups, group.Name) && (i >= len(base) || !slices.Contains(o.PodCliques, group.PodCliqueName)) {
 			continue
 		}
-		if ready := readyIn(gang, group.Name); ready < group.MinReplicas {
-			missing = append(missing, fmt.Sprintf("%s: %d of %d pods ready", group.Name, ready, group.MinReplicas))
+		if up := upIn(gang, group.Name); up < group.MinReplicas {
+			missing = append(missing, fmt.Sprintf("%s: %d of %d pods ready", group.Name, up, group.MinReplicas))
 		}
 	}
 	return missing
 }
 
-func readyIn(gang *v1alpha1.PodGang, group string) int32 {
+// upIn is how many pods of a pod group are ready, or have done what others wait for.
+func upIn(gang *v1alpha1.PodGang, group string) int32 {
 	for _, status := range gang.Status.PodGroups {
 		if status.Name == group {
-			return status.Ready
+			return status.Ready + status.Succeeded
 		}
 	}
 	return 0

@@ -434,9 +434,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: priorityClassName
       type:
         scalar: string
@@ -448,9 +446,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.PodGangStatus
   map:
     fields:
@@ -513,6 +509,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: available
       type:
         scalar: numeric
+    - name: created
+      type:
+        scalar: numeric
     - name: desired
       type:
         scalar: numeric
@@ -523,6 +522,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: scheduled
+      type:
+        scalar: numeric
+    - name: succeeded
       type:
         scalar: numeric
 - name: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
@@ -536,9 +538,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.SchedulingPolicyConfig
   map:
     fields:

@@ -4,12 +4,18 @@ package v1alpha1
 const (
 	// ConditionAvailable of a PodCliqueSet is True while every replica is available.
 	ConditionAvailable = "Available"
+	// ConditionReady of a PodCliqueSet is the same as ConditionAvailable, for tools that know only this one. That of a PodGang is True
+	// while every pod group of its base unit has its minimum of pods that are ready or have succeeded.
+	ConditionReady = "Ready"
+	// ConditionComplete of a PodCliqueSet is True once every replica has run to its end.
+	ConditionComplete = "Complete"
 	// ConditionProgressing of a PodCliqueSet is True while Grove is bringing it to what its spec says.
 	ConditionProgressing = "Progressing"
 	// ConditionDegraded of a PodCliqueSet is True while a replica that was available is not.
 	ConditionDegraded = "Degraded"
 	// ConditionResourcesApplied of a PodCliqueSet or PodClique is False while a child of it can't be
-	// created or changed, for a reason that only a user can remove; the message names the child and the next step.
+	// created or changed, for a reason that only a user can remove; the message names the child and the next step. It is Unknown
+	// until every child was applied once.
 	ConditionResourcesApplied = "ResourcesApplied"
 )
 
@@ -27,8 +33,6 @@ const (
 const (
 	// ConditionScheduled of a PodGang is True when every pod that its base unit needs has been bound to a node.
 	ConditionScheduled = "Scheduled"
-	// ConditionReady of a PodGang is True while every pod group of its base unit has its minimum of ready pods.
-	ConditionReady = "Ready"
 	// ConditionScaledGroupsScheduled of a PodGang is True when every scaled group has all pods bound to nodes that it needs. A PodGang
 	// without scaled groups hasn't this condition.
 	ConditionScaledGroupsScheduled = "ScaledGroupsScheduled"
@@ -40,12 +44,22 @@ const (
 const (
 	// ReasonApplied: every child is as the spec says.
 	ReasonApplied = "Applied"
+	// ReasonApplying: not all children were applied yet.
+	ReasonApplying = "Applying"
 	// ReasonNameConflict: an object that something else controls has the name of a child.
 	ReasonNameConflict = "NameConflict"
 	// ReasonInvalidChild: the API server refuses a child that follows from the spec.
 	ReasonInvalidChild = "InvalidChild"
 	// ReasonForbiddenChild: the API server doesn't allow a child, because of a quota, an admission policy or missing permissions.
 	ReasonForbiddenChild = "ForbiddenChild"
+	// ReasonTooManyPods: somebody scaled to more pods than one replica of a set may have.
+	ReasonTooManyPods = "TooManyPods"
+	// ReasonTooLarge: an object would be larger than etcd takes.
+	ReasonTooLarge = "TooLarge"
+	// ReasonSucceeded: every pod has run to its end.
+	ReasonSucceeded = "Succeeded"
+	// ReasonRunning: a replica of the set hasn't run to its end.
+	ReasonRunning = "Running"
 	// ReasonAllReplicasAvailable: every replica of the set is available.
 	ReasonAllReplicasAvailable = "AllReplicasAvailable"
 	// ReasonReplicasUnavailable: a replica of the set is not available, or not yet.
@@ -72,6 +86,10 @@ const (
 	ReasonNotServed = "NotServed"
 	// ReasonDisabled: the operator was told to use no gang scheduling.
 	ReasonDisabled = "Disabled"
+	// ReasonUnknownScheduler: the podSpecs name a scheduler that isn't known to place gangs.
+	ReasonUnknownScheduler = "UnknownScheduler"
+	// ReasonNameTaken: an object that is terminating or isn't Grove's has the name of a unit's group in the scheduler.
+	ReasonNameTaken = "NameTaken"
 	// ReasonSchedulingGroupMissing: a pod doesn't name its group, so that it is scheduled by itself.
 	ReasonSchedulingGroupMissing = "SchedulingGroupMissing"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.

@@ -27,8 +27,8 @@ const (
 	// LabelGangUnit is on the pods of sets with pack groups: the name of the unit that the pod is in or, as surplus, adds to. That
 	// is the PodGang for its base unit, or one of its scaledGroups.
 	LabelGangUnit = "grove.io/gang-unit"
-	// LabelReplicaLead is on the first pod of each replica of a set with replicaSpreadConstraints, with the value ReplicaLead:
-	// where it goes, the others follow.
+	// LabelReplicaLead is on the first pod of each replica of a set, with the value ReplicaLead. Where replicas are spread, the
+	// others follow it; and what scales the set counts it.
 	LabelReplicaLead = "grove.io/replica-lead"
 
 	// ReplicaLead is the value of LabelReplicaLead.
@@ -42,6 +42,14 @@ const (
 	// AnnotationTemplateReplicas is on PodCliques and PodCliqueScalingGroups: the template's replicas when Grove last
 	// applied them, by which it tells a changed template from an object that somebody scaled.
 	AnnotationTemplateReplicas = "grove.io/template-replicas"
+	// AnnotationTemplateMetadata is on pods: a hash of the labels and annotations that the template gave them, by which Grove sees that
+	// one has left the template and has to go.
+	AnnotationTemplateMetadata = "grove.io/template-metadata"
+	// AnnotationFailures is on pods that replace failed ones: how many of their predecessors failed in a row.
+	AnnotationFailures = "grove.io/failures"
+	// AnnotationPullSecrets is on ServiceAccounts: the imagePullSecrets that Grove took from the namespace's default account, divided
+	// by commas. Others that the account has stay.
+	AnnotationPullSecrets = "grove.io/image-pull-secrets"
 )
 
 // AnnotationDisableProtection on a PodCliqueSet, with any value but "false", lets users edit by hand what is made from the set, where

@@ -241,7 +241,7 @@ type PodCliqueScalingGroupConfig struct {
 
 // PodCliqueSetPhase sums up a PodCliqueSet in one word.
 //
-// +kubebuilder:validation:Enum=Creating;Scheduling;Available;Updating;Degraded;Failed
+// +kubebuilder:validation:Enum=Creating;Scheduling;Available;Updating;Degraded;Failed;Completed
 type PodCliqueSetPhase string
 
 const (
@@ -257,6 +257,8 @@ const (
 	PodCliqueSetDegraded PodCliqueSetPhase = "Degraded"
 	// PodCliqueSetFailed: a replica whose pods were replaced has not come back within terminationDelay.
 	PodCliqueSetFailed PodCliqueSetPhase = "Failed"
+	// PodCliqueSetCompleted: every replica has run to its end.
+	PodCliqueSetCompleted PodCliqueSetPhase = "Completed"
 )
 
 // PodCliqueSetStatus is what Grove observed last.
@@ -274,7 +276,7 @@ type PodCliqueSetStatus struct {
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
-	// selector matches every pod of the set; for the scale subresource.
+	// selector matches the first pod of each replica; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`
 	// currentGenerationHash is the hash of the current podSpecs.
@@ -283,7 +285,7 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Progressing and ResourcesApplied.
+	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -13,7 +13,7 @@ import (
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Scheduled",type=string,JSONPath=`.status.conditions[?(@.type=="Scheduled")].status`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Scheduled")].message`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type PodGang struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -46,14 +46,12 @@ type PodGangSpec struct {
 	// podGroups are the slices of the base unit: each standalone clique, and each member clique in each group replica below
 	// the group's minAvailable.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGroups []PodGroup `json:"podGroups,omitempty"`
 	// scaledGroups are the group replicas at and above their group's minAvailable. Each is a unit of its own, placed after
 	// the base unit.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	ScaledGroups []ScaledGroup `json:"scaledGroups,omitempty"`
 	// priorityClassName is the priority class of the pods.
 	// +optional
@@ -88,8 +86,7 @@ type ScaledGroup struct {
 	Name string `json:"name"`
 	// podGroups are the slices of the unit: each member clique.
 	// +required
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	PodGroups []PodGroup `json:"podGroups"`
 }
 
@@ -141,10 +138,18 @@ type PodGroupStatus struct {
 	// scheduled is how many are bound to a node.
 	// +required
 	Scheduled int32 `json:"scheduled"`
-	// available is how many are bound to a node and neither failed nor have a started container that is not ready.
+	// available is how many count towards minAvailable: bound to a node, not failed, and without a container that started and is not
+	// ready, unless it ended well and was meant to.
 	// +required
 	Available int32 `json:"available"`
 	// ready is how many are ready.
 	// +required
 	Ready int32 `json:"ready"`
+	// succeeded is how many have run to their end. Where others wait for ready pods, these count too.
+	// +optional
+	Succeeded int32 `json:"succeeded,omitempty"`
+	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
+	// was lost and comes back at once.
+	// +optional
+	Created int32 `json:"created,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/tools/cache"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 )
@@ -17,9 +18,32 @@ type CollectionClient interface {
 	DeleteCollection(ctx context.Context, options metav1.DeleteOptions, list metav1.ListOptions) error
 }
 
+// mostSpared bounds how many names a request can leave out, which makes it longer. Beyond it, garbage collection does the work.
+const mostSpared = 100
+
+// Spared are the names of the objects in a cache of one namespace that are labelled as a set's, and aren't to go with it.
+func Spared(store cache.Indexer, namespace, set string, goes func(metav1.Object) bool) []string {
+	var spared []string
+	for _, obj := range store.List() {
+		object, ok := obj.(metav1.Object)
+		if ok && object.GetNamespace() == namespace && object.GetLabels()[v1alpha1.LabelPodCliqueSet] == set && !goes(object) {
+			spared = append(spared, object.GetName())
+		}
+	}
+	return spared
+}
+
+// DeleteCollection is DeleteCollections of all that is labelled as a set's, with one request.
+func DeleteCollection(ctx context.Context, client CollectionClient, set string, spare []string) error {
+	return DeleteCollections(ctx, client, set, []labels.Selector{labels.Everything()}, spare)
+}
+
 // DeleteCollections deletes the children of a set that some selectors match besides, with a request for each selector, all at
 // a time. Objects with the names to spare stay. Garbage collection would delete them too, one by one and slowly.
 func DeleteCollections(ctx context.Context, client CollectionClient, set string, selectors []labels.Selector, spare []string) error {
+	if len(spare) > mostSpared {
+		return nil
+	}
 	var others []fields.Selector
 	for _, name := range spare {
 		others = append(others, fields.OneTermNotEqualSelector(metav1.ObjectNameField, name))

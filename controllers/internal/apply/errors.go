@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 
+	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 )
 
@@ -22,7 +25,25 @@ func refuse(reason, format string, args ...any) error {
 	return refused{plan.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}}
 }
 
+// Refuse is the error of problems that a planner found.
+func Refuse(problems []plan.Problem) error {
+	var errs []error
+	for _, problem := range problems {
+		errs = append(errs, refused{problem})
+	}
+	return utilerrors.NewAggregate(errs)
+}
+
 func isRefused(err error) bool { return errors.As(err, new(refused)) }
+
+const tooLarge = v1alpha1.ReasonTooLarge
+
+// isTooLarge tells whether an object is larger than the API server or etcd takes. What etcd says comes as an internal error.
+func isTooLarge(err error) bool {
+	return err != nil && (apierrors.IsRequestEntityTooLargeError(err) ||
+		strings.Contains(err.Error(), "etcdserver: request is too large") ||
+		strings.Contains(err.Error(), "trying to send message larger than max"))
+}
 
 // Problems takes out of an error, which may be an aggregate, what only a user can mend. The rest is worth another try.
 func Problems(err error) (problems []plan.Problem, rest error) {
@@ -38,34 +59,31 @@ func Problems(err error) (problems []plan.Problem, rest error) {
 	return problems, utilerrors.FilterOut(err, isRefused)
 }
 
-// Report is what came of writing the children of an owner.
-type Report struct {
-	// Generation is that of the owner as it was when its children were written.
-	Generation int64
-	// Problems are what only a user can mend.
-	Problems []plan.Problem
-}
-
 // Reports remember the last report on each owner, until it is described. The zero value is ready for use.
 type Reports struct {
 	mu      sync.Mutex
-	reports map[cache.ObjectName]Report
+	reports map[cache.ObjectName]plan.Report
 }
 
-// Set replaces the report on an owner, and tells whether it has changed.
-func (r *Reports) Set(owner cache.ObjectName, report Report) (changed bool) {
+// Set replaces the report on an owner of a generation, by what came of writing its children, and tells whether it has changed.
+func (r *Reports) Set(owner cache.ObjectName, generation int64, err error) (changed bool) {
+	problems, _ := Problems(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.reports[owner]
-	if r.reports == nil {
-		r.reports = map[cache.ObjectName]Report{}
+	if len(problems) == 0 && err != nil {
+		// What failed for a moment is tried again; whether all is applied isn't known yet.
+		return false
 	}
-	r.reports[owner] = report
-	return before.Generation != report.Generation || !slices.Equal(before.Problems, report.Problems)
+	if r.reports == nil {
+		r.reports = map[cache.ObjectName]plan.Report{}
+	}
+	r.reports[owner] = plan.Report{Generation: generation, Problems: problems}
+	return before.Generation != generation || !slices.Equal(before.Problems, problems)
 }
 
 // Get returns the report on an owner; an empty one if there is none.
-func (r *Reports) Get(owner cache.ObjectName) Report {
+func (r *Reports) Get(owner cache.ObjectName) plan.Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.reports[owner]

@@ -19,7 +19,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"grove.io/grove/apis/grove/v1alpha1"
-	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/consistency"
 )
 
 // absent is a resourceVersion that no object has: the store's revisions begin with it before anything is written. An apply that
@@ -80,16 +80,14 @@ func (o Owner) mayAdopt(ctx context.Context) (bool, error) {
 
 // Kind writes the children of one kind.
 type Kind[T metav1.Object, C Configuration[C]] struct {
-	// Name is the kind.
-	Name string
-	// Manager is the field manager.
-	Manager string
+	name    string
+	manager string
 	// Cache has the objects of the kind that are labelled as Grove's.
-	Cache cache.Indexer
-	// Client returns the client for a namespace.
-	Client func(namespace string) Client[T, C]
-	// Extract returns what a field manager owns of an object.
-	Extract func(object T, manager string) (C, error)
+	Cache   cache.Indexer
+	client  func(namespace string) Client[T, C]
+	extract func(object T, manager string) (C, error)
+	tracker *consistency.Tracker
+
 	// Stripped is set where the cache keeps neither managedFields nor all of the spec: an object is read from the API
 	// server before it is changed.
 	Stripped bool
@@ -99,8 +97,8 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Lazy is set for a kind of which a part isn't worth a request: it returns what is wanted with that part as it is owned.
 	// The part is brought up to date with whatever else changes.
 	Lazy func(owned, wanted C) C
-	// Fresh is told of every write.
-	Fresh *fresh.Tracker
+	// Inherited is set for a kind whose objects serve the successor of their owner, even while they are being deleted.
+	Inherited bool
 
 	equal   *lru.Cache // by object name: the state last found equal to what is wanted
 	refused *lru.Cache // by object name: what was refused last
@@ -109,11 +107,17 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 // atATime is how many children of one owner are written at a time.
 const atATime = 128
 
-// NewKind completes a Kind.
-func NewKind[T metav1.Object, C Configuration[C]](k Kind[T, C]) *Kind[T, C] {
-	k.equal = lru.New(remembered)
-	k.refused = lru.New(remembered)
-	return &k
+// NewKind returns what writes the children of a kind under a field manager. The tracker is told of every write; extract returns what a
+// manager owns of an object.
+func NewKind[T metav1.Object, C Configuration[C], I Client[T, C]](
+	name, manager string, tracker *consistency.Tracker, store cache.Indexer, client func(namespace string) I, extract func(object T, manager string) (C, error),
+) *Kind[T, C] {
+	return &Kind[T, C]{
+		name: name, manager: manager, tracker: tracker, Cache: store, extract: extract,
+		client:  func(namespace string) Client[T, C] { return client(namespace) },
+		equal:   lru.New(remembered),
+		refused: lru.New(remembered),
+	}
 }
 
 // equalState says that an object, whatever its status, was found to be as a configuration wants it.
@@ -132,11 +136,13 @@ func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
 // was read, by name, and the error is a conflict where there is a newer one.
 func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read map[string]T) error {
 	return inParallel(ctx, atATime, wanted, func(config C) error {
-		name := cache.NewObjectName(*config.GetNamespace(), *config.GetName())
-		if live, ok := read[name.Name]; ok {
-			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
+		live, ok := read[*config.GetName()]
+		if !ok {
+			return k.Apply(ctx, owner, config)
 		}
-		return k.Apply(ctx, owner, config)
+		return k.unlessRefused(config, func(name cache.ObjectName) error {
+			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
+		})
 	})
 }
 
@@ -144,6 +150,11 @@ func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read 
 // sees, wakes its owner. The error is a problem for a user where the name belongs to something else, or where the API server
 // refuses the child; what was refused is sent again only if it has changed, or after a while.
 func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
+	return k.unlessRefused(wanted, func(name cache.ObjectName) error { return k.apply(ctx, owner, name, wanted) })
+}
+
+// unlessRefused writes a configuration unless it was refused a moment ago.
+func (k *Kind[T, C]) unlessRefused(wanted C, write func(name cache.ObjectName) error) error {
 	name := cache.NewObjectName(*wanted.GetNamespace(), *wanted.GetName())
 	hash, err := hashOf(wanted)
 	if err != nil {
@@ -152,10 +163,25 @@ func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
 	if before, ok := k.refused.Get(name); ok && before.(refusal).holds(hash) {
 		return before.(refusal).err
 	}
-	if err = k.apply(ctx, owner, name, wanted); isRefused(err) {
+	err = write(name)
+	if isRefused(err) {
 		k.refused.Add(name, refusal{wanted: hash, err: err, until: time.Now().Add(refusalHolds)})
 	}
 	return err
+}
+
+// Replace deletes children that have run to their end, and creates their successors, which get their names, in one go.
+func (k *Kind[T, C]) Replace(ctx context.Context, owner Owner, ended []T, successors []C) error {
+	pairs := make([]int, len(ended))
+	for i := range pairs {
+		pairs[i] = i
+	}
+	return inParallel(ctx, atATime, pairs, func(i int) error {
+		if err := k.Delete(ctx, owner, ended[i:i+1]); err != nil {
+			return err
+		}
+		return k.unlessRefused(successors[i], func(name cache.ObjectName) error { return k.create(ctx, owner, name, successors[i]) })
+	})
 }
 
 // refusal is what was said against a configuration, and for how long that isn't asked again.
@@ -180,7 +206,7 @@ func (k *Kind[T, C]) apply(ctx context.Context, owner Owner, name cache.ObjectNa
 		if mine, err := k.claim(ctx, owner, live); !mine {
 			return err
 		}
-		if live, err = k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); err != nil {
+		if live, err = k.client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); err != nil {
 			return err
 		}
 	}
@@ -194,7 +220,7 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 		return err
 	}
 	// It exists after all: the cache is behind, or the object isn't labelled as Grove's.
-	live, err := k.Client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	live, err := k.client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return k.tryAgain(name, "it has just gone")
 	}
@@ -217,12 +243,12 @@ func (k *Kind[T, C]) create(ctx context.Context, owner Owner, name cache.ObjectN
 
 // tryAgain is the error of a child whose name will be free soon.
 func (k *Kind[T, C]) tryAgain(name cache.ObjectName, why string) error {
-	return apierrors.NewConflict(schema.GroupResource{Resource: k.Name}, name.Name, errors.New(why))
+	return apierrors.NewConflict(schema.GroupResource{Resource: k.name}, name.Name, errors.New(why))
 }
 
 // update applies a configuration to an object, of some version, unless it already is as it should be.
 func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectName, live T, wanted C, version string) error {
-	if mine, err := k.claim(ctx, owner, live); !mine || live.GetDeletionTimestamp() != nil {
+	if mine, err := k.claim(ctx, owner, live); !mine || live.GetDeletionTimestamp() != nil && !k.Inherited {
 		return err
 	}
 	state, err := k.stateOf(live, wanted)
@@ -232,9 +258,9 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 	if known, ok := k.equal.Get(name); ok && known == state {
 		return nil
 	}
-	owned, err := k.Extract(live, k.Manager)
+	owned, err := k.extract(live, k.manager)
 	if err != nil {
-		return fmt.Errorf("reading what %s owns of %s %s: %w", k.Manager, k.Name, name, err)
+		return fmt.Errorf("reading what %s owns of %s %s: %w", k.manager, k.name, name, err)
 	}
 	if k.Immutable != nil {
 		wanted = k.Immutable(owned, wanted)
@@ -267,27 +293,29 @@ func (k *Kind[T, C]) stateOf(live T, wanted C) (equalState, error) {
 		return state, err
 	}
 	owned := slices.Clone(live.GetManagedFields())
-	owned = slices.DeleteFunc(owned, func(e metav1.ManagedFieldsEntry) bool { return e.Manager != k.Manager })
+	owned = slices.DeleteFunc(owned, func(e metav1.ManagedFieldsEntry) bool { return e.Manager != k.manager })
 	state.live, err = hashOf([]any{live.GetGeneration(), live.GetLabels(), live.GetAnnotations(), live.GetOwnerReferences(), owned})
 	return state, err
 }
 
 // send applies a configuration and explains what the API server says against it.
 func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectName, config C) error {
-	live, err := k.Client(name.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: k.Manager, Force: true})
+	live, err := k.client(name.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: k.manager, Force: true})
 	switch {
 	case err == nil:
-		k.Fresh.Wrote(cache.MetaObjectToName(owner), k.Cache, live.GetResourceVersion())
+		k.tracker.Wrote(cache.MetaObjectToName(owner), k.Cache, live.GetResourceVersion())
 		return nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return refuse(v1alpha1.ReasonInvalidChild, "the API server refuses %s %s: %v; change the %s %s accordingly",
-			k.Name, name.Name, err, ownerKind, owner.Set)
-	case apierrors.IsForbidden(err), apierrors.IsRequestEntityTooLargeError(err):
-		return refuse(v1alpha1.ReasonForbiddenChild, "the API server refuses %s %s: %v", k.Name, name.Name, err)
+			k.name, name.Name, err, ownerKind, owner.Set)
+	case isTooLarge(err):
+		return refuse(tooLarge, "%s %s would be larger than etcd takes: scale the %s %s in, or divide it into several", k.name, name.Name, ownerKind, owner.Set)
+	case apierrors.IsForbidden(err):
+		return refuse(v1alpha1.ReasonForbiddenChild, "the API server refuses %s %s: %v", k.name, name.Name, err)
 	default:
-		return fmt.Errorf("applying %s %s: %w", k.Name, name, err)
+		return fmt.Errorf("applying %s %s: %w", k.name, name, err)
 	}
 }
 
@@ -304,14 +332,14 @@ func (k *Kind[T, C]) claim(ctx context.Context, owner Owner, live T) (bool, erro
 		return owner.mayAdopt(ctx)
 	case controller == nil:
 		return false, refuse(v1alpha1.ReasonNameConflict, "%s %s exists and isn't controlled by anything; delete it, or give the %s another name",
-			k.Name, live.GetName(), ownerKind)
+			k.name, live.GetName(), ownerKind)
 	case controller.UID == owner.GetUID():
 		return true, nil
 	case controller.Kind == owner.Kind && controller.Name == owner.GetName():
-		return false, nil
+		return k.Inherited, nil
 	default:
 		return false, refuse(v1alpha1.ReasonNameConflict, "%s %s exists and is controlled by %s %s; give that or the %s another name",
-			k.Name, live.GetName(), controller.Kind, controller.Name, ownerKind)
+			k.name, live.GetName(), controller.Kind, controller.Name, ownerKind)
 	}
 }
 
@@ -321,14 +349,14 @@ func (k *Kind[T, C]) Delete(ctx context.Context, owner Owner, children []T) erro
 		if child.GetDeletionTimestamp() != nil {
 			return nil
 		}
-		err := k.Client(child.GetNamespace()).Delete(ctx, child.GetName(), metav1.DeleteOptions{
+		err := k.client(child.GetNamespace()).Delete(ctx, child.GetName(), metav1.DeleteOptions{
 			Preconditions: metav1.NewUIDPreconditions(string(child.GetUID())),
 		})
 		// A conflict means that the name has passed to another object.
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("deleting %s %s: %w", k.Name, child.GetName(), err)
+			return fmt.Errorf("deleting %s %s: %w", k.name, child.GetName(), err)
 		}
-		k.Fresh.Deleted(cache.MetaObjectToName(owner), k.Cache, child)
+		k.tracker.Deleted(cache.MetaObjectToName(owner), k.Cache, child)
 		return nil
 	})
 }

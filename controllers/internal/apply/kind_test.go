@@ -29,7 +29,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
-	"grove.io/grove/controllers/internal/fresh"
+	"grove.io/grove/controllers/internal/consistency"
 	"grove.io/grove/controllers/plan"
 	"grove.io/grove/e2e/cluster"
 )
@@ -124,7 +124,7 @@ func newAccounts(t *testing.T) *accounts {
 		T: t, kube: setup, namespace: namespace.Name, writes: sent,
 		owner: Owner{Object: owner, Kind: "PodCliqueSet", Set: "set", Live: func(context.Context) (metav1.Object, error) { return owner, nil }},
 		Kind: NewKind(Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
-			Name: "ServiceAccount", Manager: manager, Fresh: &fresh.Tracker{},
+			Name: "ServiceAccount", Manager: manager, Fresh: &consistency.Tracker{},
 			Cache:   informer.GetIndexer(),
 			Extract: corev1ac.ExtractServiceAccount,
 			Client: func(namespace string) Client[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration] {

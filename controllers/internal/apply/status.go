@@ -3,17 +3,18 @@ package apply
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/events"
+	toolsevents "k8s.io/client-go/tools/events"
 
-	"grove.io/grove/controllers/internal/fresh"
-	"grove.io/grove/controllers/internal/report"
+	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/events"
+	"grove.io/grove/controllers/plan"
 )
 
 // statusSuffix makes a controller's field manager for a status out of that for a spec.
@@ -24,124 +25,71 @@ type StatusClient[T, C any] interface {
 	ApplyStatus(ctx context.Context, config C, options metav1.ApplyOptions) (T, error)
 }
 
+// StatusConfiguration is the apply configuration of an object with a status, whose own is A.
+type StatusConfiguration[A, C any] interface {
+	Configuration[C]
+	WithStatus(status *A) C
+}
+
 // Status writes the statuses, of type S, of the objects of one kind.
-type Status[T report.Object, S any, C Configuration[C]] struct {
-	// Manager is the controller's field manager; the status has one of its own, derived from it.
-	Manager string
-	// Cache has the objects.
-	Cache cache.Store
-	// Client returns the client for a namespace.
-	Client func(namespace string) StatusClient[T, C]
-	// Of returns an object's status.
-	Of func(object T) *S
-	// Conditions returns the conditions of a status.
-	Conditions func(status *S) []metav1.Condition
-	// Configuration returns the configuration of an object with a status.
-	Configuration func(object T, status *S) C
-	// Recorder emits events when conditions change.
-	Recorder events.EventRecorder
-	// FirstWithin is the age at which an object gets its first status even if that says nothing.
-	FirstWithin time.Duration
-	// Spacing is the least time between two writes of the status of an object, for a kind whose statuses may be large. Optional.
-	Spacing func(object T) time.Duration
+type Status[T events.Object, S any] struct {
+	manager    string
+	cache      cache.Store
+	pace       *Pace
+	recorder   toolsevents.EventRecorder
+	of         func(object T) *S
+	conditions func(status *S) []metav1.Condition
+	send       func(ctx context.Context, object T, status *S, options metav1.ApplyOptions) (T, error)
 
-	// Fresh tells whether the cache has the status that was written last.
-	Fresh fresh.Tracker
-
-	mu   sync.Mutex
-	last map[cache.ObjectName]time.Time // when a status was written, where they are spaced
-	held map[cache.ObjectName]time.Time // until when a changed status is held
+	// Tracker tells whether the cache has the status that was written last.
+	consistency.Tracker
 }
 
-// How old an object may become without a status, while there is nothing to say of it but that it is new.
-const (
-	// FirstWithin is for kinds that users look at first.
-	FirstWithin = 30 * time.Second
-	// PartFirstWithin is for a gang's parts. Autoscalers, which read a part's selector, have no metrics of pods as young as that either.
-	PartFirstWithin = time.Minute
-)
-
-// Beginning is how long an object of which there is nothing to say yet, but that it is new, may go without its first status; 0 if
-// it has one. Mostly the first one says more then.
-func (s *Status[T, S, C]) Beginning(object T, now time.Time) time.Duration {
-	if !equality.Semantic.DeepEqual(s.Of(object), new(S)) {
-		return 0
+// NewStatus returns what writes the statuses of one kind, under a field manager derived from a controller's. Configuration begins the
+// apply configuration of an object. An event tells of conditions that turn.
+func NewStatus[T events.Object, S, A any, C StatusConfiguration[A, C], I StatusClient[T, C]](
+	manager string, store cache.Store, pace *Pace, recorder toolsevents.EventRecorder, client func(namespace string) I,
+	configuration func(name, namespace string) C, of func(object T) *S, conditions func(status *S) []metav1.Condition,
+) *Status[T, S] {
+	return &Status[T, S]{
+		manager: manager + statusSuffix, cache: store, pace: pace, recorder: recorder, of: of, conditions: conditions,
+		send: func(ctx context.Context, object T, status *S, options metav1.ApplyOptions) (T, error) {
+			config := configuration(object.GetName(), object.GetNamespace()).WithUID(object.GetUID())
+			return client(object.GetNamespace()).ApplyStatus(ctx, config.WithStatus(plan.Configuration[A](status)), options)
+		},
 	}
-	// The two clocks may differ.
-	return max(0, min(s.FirstWithin-now.Sub(object.GetCreationTimestamp().Time), s.FirstWithin))
 }
 
-// TooSoon is how long the next status of an object has to wait for its turn; 0 if it hasn't.
-func (s *Status[T, S, C]) TooSoon(object T, now time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(0, s.Spacing(object)-now.Sub(s.last[cache.MetaObjectToName(object)]))
-}
-
-// Forget drops what is remembered of an object that is gone.
-func (s *Status[T, S, C]) Forget(key cache.ObjectName) {
-	s.Fresh.Forget(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.last, key)
-	delete(s.held, key)
-}
-
-// Write writes a status if it has changed and the patience with it is over, or returns how long it still waits for more changes. An object
-// that is gone, or was replaced by another of its name, needs no status.
-func (s *Status[T, S, C]) Write(ctx context.Context, object T, status *S, patience time.Duration, now time.Time) (wait time.Duration, err error) {
-	if wait := s.hold(object, status, patience, now); wait > 0 || equality.Semantic.DeepEqual(s.Of(object), status) {
+// Write writes a status if it has changed and is to be written now, or returns how long it is held. An object that is gone, or was
+// replaced by another of its name, needs no status.
+func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency plan.Urgency, now time.Time) (wait time.Duration, err error) {
+	if equality.Semantic.DeepEqual(s.of(object), status) {
+		s.pace.release(object.GetUID())
+		return 0, nil
+	}
+	if wait := s.pace.hold(object.GetUID(), urgency, now); wait > 0 {
 		return wait, nil
 	}
-	return 0, s.write(ctx, object, status, now)
-}
-
-// hold is how long a status waits for more to say: as long as the change with the least patience, since that was seen.
-func (s *Status[T, S, C]) hold(object T, status *S, patience time.Duration, now time.Time) time.Duration {
-	live, key := s.Of(object), cache.MetaObjectToName(object)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if equality.Semantic.DeepEqual(live, status) {
-		delete(s.held, key)
-		return 0
-	}
-	until := now.Add(patience)
-	if before, ok := s.held[key]; ok && before.Before(until) {
-		until = before
-	}
-	if s.held == nil {
-		s.held = map[cache.ObjectName]time.Time{}
-	}
-	s.held[key] = until
-	return max(0, until.Sub(now))
-}
-
-func (s *Status[T, S, C]) write(ctx context.Context, object T, status *S, now time.Time) error {
 	key := cache.MetaObjectToName(object)
-	config := s.Configuration(object, status).WithUID(object.GetUID())
-	options := metav1.ApplyOptions{FieldManager: s.Manager + statusSuffix, Force: true}
-	written, err := s.Client(key.Namespace).ApplyStatus(ctx, config, options)
+	written, err := s.send(ctx, object, status, metav1.ApplyOptions{FieldManager: s.manager, Force: true})
 	switch {
-	case apierrors.IsNotFound(err):
-		return nil
+	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		s.pace.release(object.GetUID())
+		return 0, nil
+	case isTooLarge(err):
+		s.pace.release(object.GetUID())
+		return 0, refuse(tooLarge, "the status of %s %s is larger than etcd takes: scale the set in, or divide it into several", s.manager, key)
 	case err != nil:
-		return fmt.Errorf("applying the status of %s: %w", key, err)
+		return 0, fmt.Errorf("applying the status of %s: %w", key, err)
 	}
-	s.Fresh.Wrote(key, s.Cache, written.GetResourceVersion())
-	s.wrote(key, now)
-	report.Transitions(s.Recorder, object, s.Conditions(s.Of(object)), s.Conditions(status))
-	return nil
+	s.pace.release(object.GetUID())
+	s.Wrote(key, s.cache, written.GetResourceVersion())
+	events.Transitions(s.recorder, object, s.conditions(s.of(object)), s.conditions(status))
+	return 0, nil
 }
 
-func (s *Status[T, S, C]) wrote(key cache.ObjectName, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.held, key)
-	if s.Spacing == nil {
-		return
-	}
-	if s.last == nil {
-		s.last = map[cache.ObjectName]time.Time{}
-	}
-	s.last[key] = now
+// Gone drops what is remembered of an object that is gone. There is no error.
+func (s *Status[T, S]) Gone(_ context.Context, key cache.ObjectName) error {
+	s.Forget(key)
+	return nil
 }

@@ -62,6 +62,11 @@ func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.E
 	return c, c.prepare()
 }
 
+// All makes caches of all objects of a kind, each cut down by a transform. Whoever asks for them starts them, as those that Managed makes.
+func (c *Cluster) All(transform cache.TransformFunc) informers.SharedInformerFactory {
+	return informers.NewSharedInformerFactoryWithOptions(c.Kube, 0, informers.WithNamespace(c.namespace), informers.WithTransform(transform))
+}
+
 // Managed makes caches of objects that are labelled as Grove's. Whoever asks for them starts them, with the channel Stopped, and
 // shuts them down.
 func (c *Cluster) Managed() informers.SharedInformerFactory {
@@ -82,15 +87,16 @@ func (c *Cluster) prepare() error {
 	grove := c.GroveInformers.Grove().V1alpha1()
 	pods := c.Children.Core().V1().Pods().Informer()
 	errs := []error{pods.SetTransform(stripPod)}
+	errs = append(errs, c.Children.Core().V1().Services().Informer().AddIndexers(index.ByController))
+	errs = append(errs, grove.PodCliques().Informer().AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
 	for _, informer := range []cache.SharedIndexInformer{
-		pods,
 		grove.PodCliques().Informer(),
 		grove.PodCliqueScalingGroups().Informer(),
 		grove.PodGangs().Informer(),
-		c.Children.Core().V1().Services().Informer(),
 	} {
-		errs = append(errs, informer.AddIndexers(index.ByController))
+		errs = append(errs, informer.AddIndexers(index.ByLabel(v1alpha1.LabelPodCliqueSet)))
 	}
+	errs = append(errs, pods.AddIndexers(index.ByLabel(v1alpha1.LabelPodClique)), pods.AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
 	return utilerrors.NewAggregate(errs)
 }
 
@@ -137,9 +143,23 @@ func stripPod(obj any) (any, error) {
 		pod.ManagedFields = nil
 		pod.Spec = corev1.PodSpec{
 			NodeName:        pod.Spec.NodeName,
+			RestartPolicy:   pod.Spec.RestartPolicy,
 			SchedulingGroup: pod.Spec.SchedulingGroup,
 			SchedulingGates: pod.Spec.SchedulingGates,
+			InitContainers:  restartPolicies(pod.Spec.InitContainers),
+			Containers:      restartPolicies(pod.Spec.Containers),
 		}
 	}
 	return obj, nil
+}
+
+// restartPolicies are the containers that have one of their own, and nothing else of them.
+func restartPolicies(containers []corev1.Container) []corev1.Container {
+	var kept []corev1.Container
+	for i := range containers {
+		if containers[i].RestartPolicy != nil {
+			kept = append(kept, corev1.Container{Name: containers[i].Name, RestartPolicy: containers[i].RestartPolicy})
+		}
+	}
+	return kept
 }

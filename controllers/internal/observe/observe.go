@@ -8,42 +8,124 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/plan"
 )
 
+// Observer reads the caches of a cluster, and what a scheduler can do.
+type Observer struct {
+	Cluster *cluster.Cluster
+	Backend scheduler.Backend
+}
+
 // Set finds the PodCliqueSet that controls a child. It is false where there is none, or where it isn't there to stay.
-func Set(cluster *cluster.Cluster, child metav1.Object) (*v1alpha1.PodCliqueSet, bool) {
+func (o Observer) Set(child metav1.Object) (*v1alpha1.PodCliqueSet, bool) {
 	owner := metav1.GetControllerOfNoCopy(child)
 	if owner == nil {
 		return nil, false
 	}
-	sets := cluster.GroveInformers.Grove().V1alpha1().PodCliqueSets().Lister()
+	sets := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliqueSets().Lister()
 	set, err := sets.PodCliqueSets(child.GetNamespace()).Get(owner.Name)
 	return set, err == nil && set.UID == owner.UID && set.DeletionTimestamp == nil
 }
 
 // Clique gathers what decides about the pods of a PodClique. It is false while the caches don't have the PodCliqueSet, or the
 // scaling group, that the PodClique belongs to: their arrival will be seen.
-func Clique(cluster *cluster.Cluster, podClique *v1alpha1.PodClique) (plan.Clique, bool) {
-	observed := plan.Clique{Object: podClique}
-	set, there := Set(cluster, podClique)
+func (o Observer) Clique(podClique *v1alpha1.PodClique) (plan.Clique, bool) {
+	set, there := o.Set(podClique)
 	if !there {
-		return observed, false
+		return plan.Clique{}, false
 	}
-	observed.Set = set
-	grove := cluster.GroveInformers.Grove().V1alpha1()
-	if name := plan.ScalingGroupOf(set, podClique); name != "" {
-		group, err := grove.PodCliqueScalingGroups().Lister().PodCliqueScalingGroups(podClique.Namespace).Get(name)
-		if err != nil || !metav1.IsControlledBy(group, set) {
+	podGang, err := o.Cluster.GroveInformers.Grove().V1alpha1().PodGangs().Lister().PodGangs(podClique.Namespace).Get(podClique.Labels[v1alpha1.LabelPodGang])
+	if err != nil || !metav1.IsControlledBy(podGang, set) {
+		podGang = nil
+	}
+	siblings := o.podsOf(podClique.Namespace, podClique.Labels[v1alpha1.LabelPodGang])
+	return o.clique(podClique, set, podGang, o.scheduling(siblings), o.schedulerGroups(podClique, podGang, siblings))
+}
+
+func (o Observer) clique(podClique *v1alpha1.PodClique, set *v1alpha1.PodCliqueSet, podGang *v1alpha1.PodGang,
+	scheduling plan.Scheduling, groups func(string) plan.SchedulerGroup,
+) (plan.Clique, bool) {
+	observed := plan.Clique{Object: podClique, Set: set, Gang: podGang, Scheduling: scheduling, SchedulerGroups: groups}
+	if name := plan.ScalingGroupNameOf(set, podClique); name != "" {
+		scalingGroups := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliqueScalingGroups().Lister()
+		scalingGroup, err := scalingGroups.PodCliqueScalingGroups(podClique.Namespace).Get(name)
+		if err != nil || !metav1.IsControlledBy(scalingGroup, set) {
 			return observed, false
 		}
-		observed.Group = group
+		observed.ScalingGroup = scalingGroup
 	}
-	gang, err := grove.PodGangs().Lister().PodGangs(podClique.Namespace).Get(plan.PodGangOf(podClique))
-	if err == nil && metav1.IsControlledBy(gang, set) {
-		observed.Gang = gang
-	}
-	pods := cluster.Children.Core().V1().Pods().Informer().GetIndexer()
-	observed.Pods = index.Controlled[*corev1.Pod](pods, podClique.UID)
+	observed.Pods = index.Family[*corev1.Pod](o.Cluster.Children.Core().V1().Pods().Informer().GetIndexer(), podClique)
 	return observed, true
+}
+
+// Replica gathers a PodGang and the PodCliques that its pod groups are of, as far as they exist. It is false while the caches don't
+// have what one depends on: there is nothing to tell of a gang that is only beginning or ending, and the rest will be seen.
+func (o Observer) Replica(podGang *v1alpha1.PodGang, podCliques []string) (plan.Replica, bool) {
+	siblings := o.podsOf(podGang.Namespace, podGang.Name)
+	replica := plan.Replica{
+		Gang:            podGang,
+		Cliques:         map[string]plan.Clique{},
+		Scheduling:      o.scheduling(siblings),
+		SchedulerGroups: o.schedulerGroups(podGang, podGang, siblings),
+	}
+	var there bool
+	if replica.Set, there = o.Set(podGang); !there {
+		return replica, false
+	}
+	lister := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliques().Lister().PodCliques(podGang.Namespace)
+	for _, name := range podCliques {
+		podClique, err := lister.Get(name)
+		if err != nil || !metav1.IsControlledBy(podClique, replica.Set) {
+			// It has no pods, then.
+			continue
+		}
+		clique, complete := o.clique(podClique, replica.Set, podGang, replica.Scheduling, replica.SchedulerGroups)
+		if !complete {
+			return replica, false
+		}
+		replica.Cliques[name] = clique
+	}
+	return replica, true
+}
+
+// podsOf are the pods that are labelled with a PodGang.
+func (o Observer) podsOf(namespace, podGang string) []*corev1.Pod {
+	return index.Labelled[*corev1.Pod](o.Cluster.Children.Core().V1().Pods().Informer().GetIndexer(), namespace, podGang)
+}
+
+func (o Observer) scheduling(siblings []*corev1.Pod) plan.Scheduling {
+	return o.Backend.Scheduling().For(siblings)
+}
+
+// schedulerGroups says whether pods of a gang may name a group.
+func (o Observer) schedulerGroups(of metav1.Object, podGang *v1alpha1.PodGang, siblings []*corev1.Pod) func(string) plan.SchedulerGroup {
+	return func(name string) plan.SchedulerGroup {
+		found := o.Backend.Group(of.GetNamespace(), name, podGang)
+		if found.Taken == "" {
+			return found
+		}
+		for _, pod := range siblings {
+			if plan.Lives(pod) && plan.SchedulerGroupOf(pod) == name && o.ofSameSet(pod, of) {
+				found.Exists = true
+			}
+		}
+		return found
+	}
+}
+
+// ofSameSet tells whether a pod belongs to the set that a child is of, rather than to a predecessor of its name, whose pods may live for
+// a moment longer. One without a controller is about to be adopted.
+func (o Observer) ofSameSet(pod *corev1.Pod, child metav1.Object) bool {
+	owner, set := metav1.GetControllerOfNoCopy(pod), metav1.GetControllerOfNoCopy(child)
+	if owner == nil || set == nil {
+		return owner == nil
+	}
+	podClique, err := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliques().Lister().PodCliques(pod.Namespace).Get(owner.Name)
+	if err != nil || podClique.UID != owner.UID {
+		return false
+	}
+	of := metav1.GetControllerOfNoCopy(podClique)
+	return of != nil && of.UID == set.UID
 }

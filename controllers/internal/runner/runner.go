@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,12 +16,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 
 	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/consistency"
 )
 
 const (
@@ -40,6 +41,38 @@ const (
 // Sync brings what belongs to a key to what it should be. It is called again after a time greater than zero that it returns, and
 // after an error.
 type Sync func(ctx context.Context, key cache.ObjectName) (again time.Duration, err error)
+
+// Head is what every sync of an object of one kind begins with.
+type Head[T metav1.Object] struct {
+	// Get returns the object, or an error that says that there is none.
+	Get func(key cache.ObjectName) (T, error)
+	// Fresh tells whether the caches have seen what was written on behalf of the object.
+	Fresh func(key cache.ObjectName) bool
+	// Gone is told that the object doesn't exist.
+	Gone func(ctx context.Context, key cache.ObjectName) error
+	// Ending is told of an object that is being deleted; nil for a sync that has nothing more to do for it.
+	Ending func(ctx context.Context, object T) error
+}
+
+// Sync returns a sync that goes on with an object that exists, is there to stay, and whose caches are fresh enough to decide from.
+func (h Head[T]) Sync(sync func(ctx context.Context, object T) (again time.Duration, err error)) Sync {
+	return func(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+		object, err := h.Get(key)
+		switch {
+		case apierrors.IsNotFound(err):
+			return 0, h.Gone(ctx, key)
+		case err != nil:
+			return 0, err
+		case object.GetDeletionTimestamp() != nil && h.Ending == nil:
+			return 0, nil
+		case !h.Fresh(key):
+			return consistency.Retry, nil
+		case object.GetDeletionTimestamp() != nil:
+			return 0, h.Ending(ctx, object)
+		}
+		return sync(ctx, object)
+	}
+}
 
 // Loop syncs keys that informers mark.
 type Loop struct {
@@ -104,6 +137,12 @@ func WatchWhere[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, ke
 func WatchLate[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
 	handler := handlerFor(l, keys, func(T, T) bool { return true })
 	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
+}
+
+// WatchLatePresence is WatchLate without updates.
+func WatchLatePresence[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
+	all := handlerFor(l, keys, func(T, T) bool { return false })
+	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(all) })
 }
 
 func (l *Loop) handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) {
@@ -193,11 +232,20 @@ func (l *Loop) next(ctx context.Context) bool {
 		return false
 	}
 	defer l.queue.Done(key)
-	defer utilruntime.HandleCrashWithContext(ctx)
 	logger := klog.FromContext(ctx).WithValues("object", key)
-	again, err := l.sync(klog.NewContext(ctx, logger), key)
+	again, err := l.recovered(klog.NewContext(ctx, logger), key)
 	l.afterwards(ctx, logger, key, again, err)
 	return true
+}
+
+// recovered syncs a key. A panic is an error of that key: one object must not end the operator for all.
+func (l *Loop) recovered(ctx context.Context, key cache.ObjectName) (again time.Duration, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			again, err = 0, fmt.Errorf("panic: %v\n%s", reason, debug.Stack())
+		}
+	}()
+	return l.sync(ctx, key)
 }
 
 // afterwards decides when a key is synced again. Errors are classified here, and logged here alone.

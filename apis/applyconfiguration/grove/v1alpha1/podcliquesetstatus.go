@@ -21,13 +21,13 @@ type PodCliqueSetStatusApplyConfiguration struct {
 	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
-	// selector matches every pod of the set; for the scale subresource.
+	// selector matches the first pod of each replica; for the scale subresource.
 	Selector *string `json:"selector,omitempty"`
 	// currentGenerationHash is the hash of the current podSpecs.
 	CurrentGenerationHash *string `json:"currentGenerationHash,omitempty"`
 	// phase sums up the set in one word.
 	Phase *grovev1alpha1.PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Progressing and ResourcesApplied.
+	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
 	PodGangStatuses []PodGangSummaryApplyConfiguration `json:"podGangStatuses,omitempty"`

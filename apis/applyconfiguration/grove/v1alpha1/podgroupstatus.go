@@ -13,10 +13,16 @@ type PodGroupStatusApplyConfiguration struct {
 	Desired *int32 `json:"desired,omitempty"`
 	// scheduled is how many are bound to a node.
 	Scheduled *int32 `json:"scheduled,omitempty"`
-	// available is how many are bound to a node and neither failed nor have a started container that is not ready.
+	// available is how many count towards minAvailable: bound to a node, not failed, and without a container that started and is not
+	// ready, unless it ended well and was meant to.
 	Available *int32 `json:"available,omitempty"`
 	// ready is how many are ready.
 	Ready *int32 `json:"ready,omitempty"`
+	// succeeded is how many have run to their end. Where others wait for ready pods, these count too.
+	Succeeded *int32 `json:"succeeded,omitempty"`
+	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
+	// was lost and comes back at once.
+	Created *int32 `json:"created,omitempty"`
 }
 
 // PodGroupStatusApplyConfiguration constructs a declarative configuration of the PodGroupStatus type for use with
@@ -62,5 +68,21 @@ func (b *PodGroupStatusApplyConfiguration) WithAvailable(value int32) *PodGroupS
 // If called multiple times, the Ready field is set to the value of the last call.
 func (b *PodGroupStatusApplyConfiguration) WithReady(value int32) *PodGroupStatusApplyConfiguration {
 	b.Ready = &value
+	return b
+}
+
+// WithSucceeded sets the Succeeded field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Succeeded field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithSucceeded(value int32) *PodGroupStatusApplyConfiguration {
+	b.Succeeded = &value
+	return b
+}
+
+// WithCreated sets the Created field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Created field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithCreated(value int32) *PodGroupStatusApplyConfiguration {
+	b.Created = &value
 	return b
 }

@@ -1,4 +1,4 @@
-package plan
+package podcliqueset
 
 import (
 	"slices"
@@ -10,26 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 )
-
-// Field managers. Each controller applies under its own, so that every field of an object has one known owner.
-const (
-	// SetManager applies the children of a PodCliqueSet.
-	SetManager = "grove-podcliqueset"
-	// CliqueManager applies the pods of a PodClique.
-	CliqueManager = "grove-podclique"
-)
-
-// Set is a PodCliqueSet with what belongs to it, as the caches have it. Children are those that the set controls, by name.
-type Set struct {
-	Object        *v1alpha1.PodCliqueSet
-	Services      []*corev1.Service
-	ScalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
-	PodGangs      map[string]*v1alpha1.PodGang
-	PodCliques    map[string]*v1alpha1.PodClique
-	// ImagePullSecrets are those of the namespace's default ServiceAccount.
-	ImagePullSecrets []corev1.LocalObjectReference
-}
 
 // Removals are children that the set no longer asks for.
 type Removals struct {
@@ -48,22 +30,22 @@ func (s Set) Removals() Removals {
 	var removals Removals
 	wanted := s.names()
 	for _, podClique := range s.PodCliques {
-		if wanted[podClique.Name] || podClique.DeletionTimestamp != nil {
+		if wanted[podClique.Name] || podClique.DeletionTimestamp != nil || !metav1.IsControlledBy(podClique, s.Object) {
 			continue
 		}
 		removals.PodCliques = append(removals.PodCliques, podClique)
-		if i, ok := indexLabel(podClique, v1alpha1.LabelReplicaIndex); ok && i >= s.Object.Spec.Replicas {
+		if i, ok := plan.IndexLabel(podClique, v1alpha1.LabelReplicaIndex); ok && i >= s.Object.Spec.Replicas {
 			removals.WithPods = append(removals.WithPods, podClique)
 		}
 	}
 	for _, podGang := range s.PodGangs {
-		if !wanted[podGang.Name] && podGang.DeletionTimestamp == nil {
+		if !wanted[podGang.Name] && podGang.DeletionTimestamp == nil && metav1.IsControlledBy(podGang, s.Object) {
 			removals.PodGangs = append(removals.PodGangs, podGang)
 		}
 	}
-	slices.SortFunc(removals.PodCliques, byName)
-	slices.SortFunc(removals.PodGangs, byName)
-	if !templateOf(s.Object).headlessServiceEnabled() {
+	slices.SortFunc(removals.PodCliques, plan.ByName)
+	slices.SortFunc(removals.PodGangs, plan.ByName)
+	if !plan.TemplateOf(s.Object).HeadlessServiceEnabled() {
 		removals.Services = s.Services
 	}
 	return removals
@@ -71,12 +53,12 @@ func (s Set) Removals() Removals {
 
 // names are those of all PodGangs and PodCliques that the set asks for. A name of one kind is none of the other.
 func (s Set) names() map[string]bool {
-	t := templateOf(s.Object)
+	t := plan.TemplateOf(s.Object)
 	names := map[string]bool{}
 	for i := range s.Object.Spec.Replicas {
-		names[PodGangName(s.Object.Name, i)] = true
-		for j := range t.cliques() {
-			names[PodCliqueName(s.Object.Name, t.cliques()[j].Name, i)] = true
+		names[plan.PodGangName(s.Object.Name, i)] = true
+		for j := range t.Cliques() {
+			names[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)] = true
 		}
 	}
 	return names

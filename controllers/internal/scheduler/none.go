@@ -1,4 +1,4 @@
-package gang
+package scheduler
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/podgang"
 )
 
 // None is the backend for schedulers that place each pod by itself.
@@ -19,7 +20,7 @@ type None struct {
 }
 
 // Scheduling says that there are no gangs.
-func (n None) Scheduling(string, string) plan.Scheduling {
+func (n None) Scheduling() plan.Scheduling {
 	return plan.Scheduling{
 		NetworkTopologyKey: n.NetworkTopologyKey,
 		Reason:             v1alpha1.ReasonDisabled,
@@ -27,20 +28,30 @@ func (n None) Scheduling(string, string) plan.Scheduling {
 	}
 }
 
+// Group finds none: nobody names one.
+func (None) Group(string, string, *v1alpha1.PodGang) plan.SchedulerGroup {
+	return plan.SchedulerGroup{}
+}
+
 // Join does nothing.
 func (None) Join(*corev1ac.PodApplyConfiguration, string) {}
 
 // Write does nothing.
-func (None) Write(context.Context, apply.Owner, []plan.Placement) error { return nil }
+func (None) Write(context.Context, apply.Owner, []podgang.Placement, map[string]bool) error {
+	return nil
+}
 
 // DeleteAll does nothing.
-func (None) DeleteAll(context.Context, string, string) error { return nil }
+func (None) DeleteAll(context.Context, string, string, []*v1alpha1.PodGang) error { return nil }
 
 // Verdicts are none: what the scheduler says of a pod is in the pod's status.
 func (None) Verdicts(*v1alpha1.PodGang) map[string]string { return nil }
 
 // Watch does nothing.
 func (None) Watch(func() []cache.ObjectName, ...*runner.Loop) {}
+
+// WatchGroups does nothing.
+func (None) WatchGroups(*runner.Loop, func(cache.ObjectName) []cache.ObjectName) {}
 
 // Fresh is always true.
 func (None) Fresh(cache.ObjectName) bool { return true }

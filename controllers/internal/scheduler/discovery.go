@@ -1,4 +1,4 @@
-package gang
+package scheduler
 
 import (
 	"context"
@@ -128,15 +128,18 @@ func (d *Discovery) probe(ctx context.Context) (plan.Scheduling, error) {
 	}
 	// What a feature gate turns off, the API server drops without a word.
 	kept, err := d.kube.SchedulingV1beta1().PodGroups(d.namespace).Apply(ctx, probeGroup(d.namespace), metav1.ApplyOptions{
-		FieldManager: manager, Force: true, DryRun: []string{metav1.DryRunAll},
+		FieldManager: plan.GangManager, Force: true, DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil && !isRefusal(err) {
 		return d.initial, err
 	}
 	found := plan.Scheduling{NetworkTopologyKey: d.initial.NetworkTopologyKey, Gangs: true}
 	if err != nil {
-		// The real ones may be refused too, which their owners are told of.
-		klog.FromContext(ctx).Info("A dry run of a PodGroup was refused, so topology is left to pod affinity", "namespace", d.namespace, "err", err)
+		// The real ones may be refused too, which their owners are told of. What was found before isn't unfound by a refusal.
+		klog.FromContext(ctx).Info("A dry run of a PodGroup was refused, so what the scheduler can do isn't known anew", "namespace", d.namespace, "err", err)
+		if before := d.Found(); before.Gangs {
+			return before, nil
+		}
 		return found, nil
 	}
 	found.Topology = kept.Spec.SchedulingConstraints != nil

@@ -1,6 +1,6 @@
-// Package fresh tells whether caches have seen what a controller wrote itself. A decision made from an older cache would be
+// Package consistency tells whether caches have seen what a controller wrote itself. A decision made from an older cache would be
 // made twice.
-package fresh
+package consistency
 
 import (
 	"slices"

@@ -1,5 +1,5 @@
-// Package report tells users of changes by events.
-package report
+// Package events tells users of changes by events.
+package events
 
 import (
 	"time"

@@ -1,4 +1,4 @@
-package plan
+package podcliqueset
 
 import (
 	"strconv"
@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 )
 
 // scalable is a child whose spec.replicas others may set: an autoscaler, or a user with kubectl scale.
@@ -15,8 +16,10 @@ type scalable struct {
 	live metav1.Object
 	// replicas is what the live child says.
 	replicas int32
-	// template is what the set's template says.
+	// template is what the set's template says, or the default.
 	template int32
+	// said tells whether somebody put a number into the template, or left it to the default.
+	said func() bool
 	// autoscaled tells whether an autoscaler is configured.
 	autoscaled bool
 }
@@ -32,16 +35,16 @@ type scale struct {
 }
 
 // scale decides about replicas. The template's value is applied when the child is created, and again when the
-// template's value changes and nothing autoscales. In between the configuration repeats the live value for as long as
-// it is Grove's, since a field that a configuration leaves out falls back to its default; once somebody else has set
-// it, the configuration leaves it out.
+// template's value changes and nothing autoscales; a template that loses its value changes nothing. In between the configuration
+// repeats the live value for as long as it is Grove's, since a field that a configuration leaves out falls back to its default;
+// once somebody else has set it, the configuration leaves it out.
 func (s scalable) scale() scale {
 	template := strconv.Itoa(int(s.template))
 	if s.live == nil {
 		return scale{replicas: &s.template, applied: template, effective: s.template}
 	}
 	applied := s.live.GetAnnotations()[v1alpha1.AnnotationTemplateReplicas]
-	if applied != template && !s.autoscaled {
+	if applied != template && !s.autoscaled && s.said() {
 		return scale{replicas: &s.template, applied: template, effective: s.template}
 	}
 	if ownsReplicas(s.live.GetManagedFields()) {
@@ -54,13 +57,30 @@ func (s scalable) scale() scale {
 func ownsReplicas(managedFields []metav1.ManagedFieldsEntry) bool {
 	path := fieldpath.MakePathOrDie("spec", "replicas")
 	for _, entry := range managedFields {
-		if entry.Manager != SetManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" || entry.FieldsV1 == nil {
-			continue
-		}
-		var fields fieldpath.Set
-		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err == nil && fields.Has(path) {
+		if entry.Manager == plan.SetManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" && owns(entry, path) {
 			return true
 		}
 	}
 	return false
+}
+
+// saysReplicas tells whether anybody owns the number of replicas of an item of a list in a set's template. What the API server put there
+// as a default, nobody applied.
+func saysReplicas(set *v1alpha1.PodCliqueSet, list, name string, field ...any) bool {
+	path := fieldpath.MakePathOrDie(append([]any{"spec", "template", list, fieldpath.KeyByFields("name", name)}, field...)...)
+	for _, entry := range set.ManagedFields {
+		if owns(entry, path) {
+			return true
+		}
+	}
+	// An object whose fields nobody manages, as one restored from a dump may be, says what it has.
+	return len(set.ManagedFields) == 0
+}
+
+func owns(entry metav1.ManagedFieldsEntry, path fieldpath.Path) bool {
+	if entry.FieldsV1 == nil {
+		return false
+	}
+	var fields fieldpath.Set
+	return fields.FromJSON(entry.FieldsV1.GetRawReader()) == nil && fields.Has(path)
 }

@@ -1,4 +1,4 @@
-package plan
+package podclique
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/startup"
 )
 
@@ -31,11 +32,11 @@ var initResources = corev1.ResourceList{
 }
 
 // ancestors are the cliques that a clique starts after, in the order of the template.
-func (t template) ancestors(clique string) []string {
+func ancestors(t plan.Template, clique string) []string {
 	var before []string
-	switch t.set.Spec.Template.CliqueStartupType {
+	switch t.Set.Spec.Template.CliqueStartupType {
 	case v1alpha1.CliqueStartupTypeInOrder:
-		for _, other := range t.cliques() {
+		for _, other := range t.Cliques() {
 			if other.Name == clique {
 				break
 			}
@@ -43,8 +44,8 @@ func (t template) ancestors(clique string) []string {
 		}
 	case v1alpha1.CliqueStartupTypeExplicit:
 		after := map[string][]string{}
-		for i := range t.cliques() {
-			after[t.cliques()[i].Name] = t.cliques()[i].Spec.StartsAfter
+		for i := range t.Cliques() {
+			after[t.Cliques()[i].Name] = t.Cliques()[i].Spec.StartsAfter
 		}
 		reached := map[string]bool{}
 		for next := slices.Clone(after[clique]); len(next) > 0; next = next[1:] {
@@ -53,7 +54,7 @@ func (t template) ancestors(clique string) []string {
 				next = append(next, after[next[0]]...)
 			}
 		}
-		for _, other := range t.cliques() {
+		for _, other := range t.Cliques() {
 			if reached[other.Name] {
 				before = append(before, other.Name)
 			}
@@ -63,12 +64,12 @@ func (t template) ancestors(clique string) []string {
 }
 
 // order is what a pod starts after. Ancestors in its own scaling group count in its own group replica, others in the base unit.
-func (b podBuilder) order(id podIdentity) startup.Order {
-	order := startup.Order{PodGroup: sliceName(b.Object.Name, id.group)}
+func (b builder) order(id plan.PodIdentity) startup.Order {
+	order := startup.Order{PodGroup: id.PodGroup}
 	for _, ancestor := range b.ancestors {
-		podClique := PodCliqueName(b.Set.Name, ancestor, b.i)
-		if group := b.template.groupOf[ancestor]; group != nil && group == b.template.groupOf[b.clique.Name] {
-			order.PodGroups = append(order.PodGroups, sliceName(podClique, id.group))
+		podClique := plan.PodCliqueName(b.Set.Name, ancestor, b.i)
+		if scalingGroup := b.template.ScalingGroupOf[ancestor]; scalingGroup != nil && scalingGroup == b.template.ScalingGroupOf[b.clique.Name] {
+			order.PodGroups = append(order.PodGroups, plan.PodGroupName(podClique, id.GroupReplica))
 		} else {
 			order.PodCliques = append(order.PodCliques, podClique)
 		}
@@ -77,7 +78,7 @@ func (b podBuilder) order(id podIdentity) startup.Order {
 }
 
 // startInOrder puts the init container that waits ahead of all others.
-func (b podBuilder) startInOrder(spec *corev1ac.PodSpecApplyConfiguration, id podIdentity) {
+func (b builder) startInOrder(spec *corev1ac.PodSpecApplyConfiguration, id plan.PodIdentity) {
 	order := b.order(id)
 	if !order.Any() {
 		return

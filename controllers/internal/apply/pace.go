@@ -1,0 +1,52 @@
+package apply
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"grove.io/grove/controllers/plan"
+)
+
+const (
+	// ShortestHold and LongestHold bound how long a status is held for which nobody waits. After the longest hold without a change there
+	// is nothing left to write.
+	ShortestHold = 500 * time.Millisecond
+	LongestHold  = 10 * time.Second
+	// statusesPerSecond is the rate at which held statuses would be written, all of them.
+	statusesPerSecond = 50
+)
+
+// Pace holds statuses that aren't urgent for as long as it would take to write all that are held: a lone set's are told at once, and where
+// hundreds change, more changes go into each. All writers of statuses share one. The zero value is ready for use.
+type Pace struct {
+	mu   sync.Mutex
+	held map[types.UID]time.Time
+}
+
+// hold is how long the changed status of an object still waits for more to say; 0 if it is to be written now.
+func (p *Pace) hold(object types.UID, urgency plan.Urgency, now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = map[types.UID]time.Time{}
+	}
+	since, ok := p.held[object]
+	if !ok {
+		since = now
+		p.held[object] = now
+	}
+	if urgency == plan.Urgent {
+		return 0
+	}
+	span := min(LongestHold, max(ShortestHold, time.Duration(len(p.held))*time.Second/statusesPerSecond))
+	return max(0, since.Add(span).Sub(now))
+}
+
+// release is told that an object's status was written, or needn't be.
+func (p *Pace) release(object types.UID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.held, object)
+}

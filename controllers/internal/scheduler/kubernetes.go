@@ -1,0 +1,360 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	schedulingv1alpha3 "k8s.io/api/scheduling/v1alpha3"
+	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	schedulingv1alpha3ac "k8s.io/client-go/applyconfigurations/scheduling/v1alpha3"
+	schedulingv1beta1ac "k8s.io/client-go/applyconfigurations/scheduling/v1beta1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/internal/apply"
+	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/internal/runner"
+	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/podgang"
+)
+
+// Groups below a CompositePodGroup, and it, have to name templates in a Workload, which nobody reads and doesn't exist.
+const (
+	templateUnit = "unit"
+	templatePart = "part"
+)
+
+// Kubernetes is the backend for kube-scheduler: one PodGroup of scheduling.k8s.io/v1beta1 for each unit, or for each part of it
+// below a CompositePodGroup of v1alpha3. Only the pods of the unit name the group, so that nothing else can stand for them, and
+// the group comes first: kube-scheduler leaves them alone until there are as many as it asks for. As long as the API server doesn't serve
+// PodGroups it does nothing.
+type Kubernetes struct {
+	consistency.Tracker
+	discovery  *Discovery
+	cluster    *cluster.Cluster
+	podGroups  informers.SharedInformerFactory
+	composites informers.SharedInformerFactory
+	groups     *apply.Kind[*schedulingv1beta1.PodGroup, *schedulingv1beta1ac.PodGroupApplyConfiguration]
+	roots      *apply.Kind[*schedulingv1alpha3.CompositePodGroup, *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration]
+}
+
+// NewKubernetes returns the backend for a cluster, or for one namespace of it. It needs nothing that isn't served: its caches
+// begin when a discovery finds what they are of.
+func NewKubernetes(discovery *Discovery, c *cluster.Cluster) (*Kubernetes, error) {
+	k := &Kubernetes{discovery: discovery, cluster: c, podGroups: c.All(foreign), composites: c.All(foreign)}
+	groups := k.podGroups.Scheduling().V1beta1().PodGroups().Informer()
+	roots := k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer()
+	for _, informer := range []cache.SharedIndexInformer{groups, roots} {
+		if err := informer.AddIndexers(index.ByLabel(v1alpha1.LabelPodGang)); err != nil {
+			return nil, err
+		}
+	}
+	k.groups = apply.NewKind("PodGroup", plan.GangManager, &k.Tracker, groups.GetIndexer(), c.Kube.SchedulingV1beta1().PodGroups, schedulingv1beta1ac.ExtractPodGroup)
+	k.groups.Inherited = true
+	// Where pods are placed can't be changed any more; how many there are can.
+	k.groups.Immutable = func(owned, wanted *schedulingv1beta1ac.PodGroupApplyConfiguration) *schedulingv1beta1ac.PodGroupApplyConfiguration {
+		if owned.Spec == nil {
+			return wanted
+		}
+		changed := *wanted
+		changed.Spec = ptr.To(*owned.Spec)
+		changed.Spec.SchedulingPolicy = wanted.Spec.SchedulingPolicy
+		return &changed
+	}
+	k.groups.Lazy = func(owned, wanted *schedulingv1beta1ac.PodGroupApplyConfiguration) *schedulingv1beta1ac.PodGroupApplyConfiguration {
+		changed := *wanted
+		changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
+		return &changed
+	}
+	k.roots = apply.NewKind("CompositePodGroup", plan.GangManager, &k.Tracker, roots.GetIndexer(), c.Kube.SchedulingV1alpha3().CompositePodGroups,
+		schedulingv1alpha3ac.ExtractCompositePodGroup)
+	k.roots.Inherited = true
+	k.roots.Immutable = func(owned, wanted *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration) *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
+		if owned.Spec == nil {
+			return wanted
+		}
+		changed := *wanted
+		changed.Spec = owned.Spec
+		return &changed
+	}
+	k.roots.Lazy = func(owned, wanted *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration) *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
+		changed := *wanted
+		changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
+		return &changed
+	}
+	discovery.onServed = append(discovery.onServed, k.serve)
+	return k, nil
+}
+
+// serve fills the caches of what is served.
+func (k *Kubernetes) serve(ctx context.Context, found plan.Scheduling) error {
+	start := func(served bool, factory informers.SharedInformerFactory) error {
+		if !served {
+			return nil
+		}
+		factory.Start(k.cluster.Stopped())
+		return factory.WaitForCacheSyncWithContext(ctx).AsError()
+	}
+	return utilerrors.NewAggregate([]error{start(found.Gangs, k.podGroups), start(found.Composite, k.composites)})
+}
+
+// Shutdown returns when the caches, whose channel has been closed, have ended.
+func (k *Kubernetes) Shutdown() {
+	k.podGroups.Shutdown()
+	k.composites.Shutdown()
+}
+
+// foreign drops all but the metadata of groups that aren't Grove's: that they have their names is all that matters of them.
+func foreign(obj any) (any, error) {
+	switch group := obj.(type) {
+	case *schedulingv1beta1.PodGroup:
+		if group.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
+			group.ManagedFields, group.Annotations = nil, nil
+			group.Spec, group.Status = schedulingv1beta1.PodGroupSpec{}, schedulingv1beta1.PodGroupStatus{}
+		}
+	case *schedulingv1alpha3.CompositePodGroup:
+		if group.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
+			group.ManagedFields, group.Annotations = nil, nil
+			group.Spec, group.Status = schedulingv1alpha3.CompositePodGroupSpec{}, schedulingv1alpha3.CompositePodGroupStatus{}
+		}
+	}
+	return obj, nil
+}
+
+// Scheduling is what was discovered.
+func (k *Kubernetes) Scheduling() plan.Scheduling { return k.discovery.Found() }
+
+// Group looks for a group, or a root, of the name.
+func (k *Kubernetes) Group(namespace, group string, podGang *v1alpha1.PodGang) plan.SchedulerGroup {
+	for _, kind := range []struct {
+		name  string
+		cache cache.Indexer
+	}{{"PodGroup", k.groups.Cache}, {"CompositePodGroup", k.roots.Cache}} {
+		obj, exists, err := kind.cache.GetByKey(cache.NewObjectName(namespace, group).String())
+		if err != nil || !exists {
+			continue
+		}
+		object := obj.(metav1.Object)
+		ours := podGang != nil && metav1.IsControlledBy(object, podGang)
+		switch {
+		case ours && object.GetDeletionTimestamp() == nil:
+			return plan.SchedulerGroup{Exists: true}
+		case object.GetDeletionTimestamp() != nil:
+			return plan.SchedulerGroup{Taken: fmt.Sprintf("%s %s of an earlier gang is terminating, and ends with the last pod that names it", kind.name, group)}
+		case object.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy:
+			return plan.SchedulerGroup{Taken: fmt.Sprintf("%s %s is still there from an earlier gang", kind.name, group)}
+		default:
+			return plan.SchedulerGroup{Taken: fmt.Sprintf("%s %s exists and isn't Grove's; delete it, or give the PodCliqueSet another name", kind.name, group)}
+		}
+	}
+	return plan.SchedulerGroup{}
+}
+
+// Join sets the pod's schedulingGroup.
+func (k *Kubernetes) Join(pod *corev1ac.PodApplyConfiguration, group string) {
+	pod.Spec.WithSchedulingGroup(corev1ac.PodSchedulingGroup().WithPodGroupName(group))
+}
+
+// Write applies the groups of placements, roots after what is below them, and deletes those of units that are no more. A group
+// that a pod names is never deleted: the scheduler would lose sight of the pod.
+func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []podgang.Placement, named map[string]bool) error {
+	if !k.discovery.Found().Gangs {
+		return nil
+	}
+	keep := maps.Clone(named)
+	var groups []*schedulingv1beta1ac.PodGroupApplyConfiguration
+	var roots []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration
+	for _, p := range placements {
+		if len(p.Groups) == 0 {
+			continue
+		}
+		for _, name := range append(groupNames(p), p.Name) {
+			keep[name] = true
+		}
+		groups = append(groups, podGroups(owner, p)...)
+		roots = append(roots, composite(owner, p)...)
+	}
+	written := k.groups.All(ctx, owner, groups)
+	if written == nil {
+		written = k.roots.All(ctx, owner, roots)
+	}
+	return utilerrors.NewAggregate([]error{
+		written,
+		k.groups.Delete(ctx, owner, others[*schedulingv1beta1.PodGroup](k.groups.Cache, owner, keep)),
+		k.roots.Delete(ctx, owner, others[*schedulingv1alpha3.CompositePodGroup](k.roots.Cache, owner, keep)),
+	})
+}
+
+func groupNames(p podgang.Placement) []string {
+	var names []string
+	for _, group := range p.Groups {
+		names = append(names, group.Name)
+	}
+	return names
+}
+
+// others are what an owner has, or an earlier one has left to it, and isn't to be kept.
+func others[T metav1.Object](indexer cache.Indexer, owner apply.Owner, keep map[string]bool) []T {
+	return slices.DeleteFunc(index.Family[T](indexer, owner), func(object T) bool {
+		return keep[object.GetName()] || object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy
+	})
+}
+
+func podGroups(owner apply.Owner, p podgang.Placement) []*schedulingv1beta1ac.PodGroupApplyConfiguration {
+	var groups []*schedulingv1beta1ac.PodGroupApplyConfiguration
+	for _, group := range p.Groups {
+		key := group.TopologyKey
+		if !p.Divided() {
+			key = p.TopologyKey
+		}
+		spec := podGroupSpec(group.Pods, key)
+		if p.Divided() {
+			spec.WithParentCompositePodGroupName(p.Name).
+				WithWorkloadRef(schedulingv1beta1ac.WorkloadReference().WithWorkloadName(owner.GetName()).WithTemplateName(templatePart))
+		}
+		if p.PriorityClassName != "" {
+			spec.WithPriorityClassName(p.PriorityClassName)
+		}
+		groups = append(groups, schedulingv1beta1ac.PodGroup(group.Name, owner.GetNamespace()).
+			WithLabels(p.Labels).
+			WithAnnotations(p.Annotations).
+			WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+			WithSpec(spec))
+	}
+	return groups
+}
+
+// podGroupSpec is of a gang whose pods go together: into one domain, if a key is given, and when they are preempted.
+func podGroupSpec(pods int32, key string) *schedulingv1beta1ac.PodGroupSpecApplyConfiguration {
+	spec := schedulingv1beta1ac.PodGroupSpec().
+		WithSchedulingPolicy(schedulingv1beta1ac.PodGroupSchedulingPolicy().
+			WithGang(schedulingv1beta1ac.GangSchedulingPolicy().WithMinCount(pods))).
+		WithDisruptionMode(schedulingv1beta1ac.DisruptionMode().WithAll(schedulingv1beta1.AllDisruptionMode{}))
+	if key != "" {
+		spec.WithSchedulingConstraints(schedulingv1beta1ac.PodGroupSchedulingConstraints().
+			WithTopology(schedulingv1beta1ac.TopologyConstraint().WithKey(key)))
+	}
+	return spec
+}
+
+// composite is the root of a unit that is divided; none for others.
+func composite(owner apply.Owner, p podgang.Placement) []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
+	if !p.Divided() {
+		return nil
+	}
+	spec := schedulingv1alpha3ac.CompositePodGroupSpec().
+		WithWorkloadRef(schedulingv1alpha3ac.WorkloadReference().WithWorkloadName(owner.GetName()).WithTemplateName(templateUnit)).
+		WithSchedulingPolicy(schedulingv1alpha3ac.CompositePodGroupSchedulingPolicy().
+			WithGang(schedulingv1alpha3ac.CompositeGangSchedulingPolicy().WithMinGroupCount(int32(len(p.Groups))))).
+		WithDisruptionMode(schedulingv1alpha3ac.CompositeDisruptionMode().WithAll(schedulingv1alpha3.AllCompositeDisruptionMode{}))
+	if p.TopologyKey != "" {
+		spec.WithSchedulingConstraints(schedulingv1alpha3ac.CompositePodGroupSchedulingConstraints().
+			WithTopology(schedulingv1alpha3ac.TopologyConstraint().WithKey(p.TopologyKey)))
+	}
+	if p.PriorityClassName != "" {
+		spec.WithPriorityClassName(p.PriorityClassName)
+	}
+	root := schedulingv1alpha3ac.CompositePodGroup(p.Name, owner.GetNamespace()).
+		WithLabels(p.Labels).
+		WithAnnotations(p.Annotations).
+		WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+		WithSpec(spec)
+	return []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration{root}
+}
+
+// DeleteAll deletes groups by their label, but for those that a PodGang of another owner has.
+func (k *Kubernetes) DeleteAll(ctx context.Context, namespace, set string, podGangs []*v1alpha1.PodGang) error {
+	found := k.discovery.Found()
+	var errs []error
+	if found.Gangs {
+		errs = append(errs, apply.DeleteCollection(ctx, k.cluster.Kube.SchedulingV1beta1().PodGroups(namespace), set,
+			spared[*schedulingv1beta1.PodGroup](k.groups.Cache, namespace, set, podGangs)))
+	}
+	if found.Composite && len(k.roots.Cache.ListKeys()) > 0 {
+		errs = append(errs, apply.DeleteCollection(ctx, k.cluster.Kube.SchedulingV1alpha3().CompositePodGroups(namespace), set,
+			spared[*schedulingv1alpha3.CompositePodGroup](k.roots.Cache, namespace, set, podGangs)))
+	}
+	return utilerrors.NewAggregate(errs)
+}
+
+// spared are the names of groups that are labelled as a set's, and of none of some PodGangs.
+func spared[T metav1.Object](indexer cache.Indexer, namespace, set string, podGangs []*v1alpha1.PodGang) []string {
+	return apply.Spared(indexer, namespace, set, func(object metav1.Object) bool {
+		return slices.ContainsFunc(podGangs, func(podGang *v1alpha1.PodGang) bool { return metav1.IsControlledBy(object, podGang) })
+	})
+}
+
+// Verdicts are the messages of PodGroups that couldn't be scheduled; of a unit that is divided, that of the first.
+func (k *Kubernetes) Verdicts(podGang *v1alpha1.PodGang) map[string]string {
+	verdicts := map[string]string{}
+	groups := index.Controlled[*schedulingv1beta1.PodGroup](k.groups.Cache, podGang.UID)
+	slices.SortFunc(groups, plan.ByName)
+	for _, group := range groups {
+		condition := meta.FindStatusCondition(group.Status.Conditions, schedulingv1beta1.PodGroupInitiallyScheduled)
+		if condition == nil || condition.Status != metav1.ConditionFalse {
+			continue
+		}
+		unit := group.Name
+		if parent := group.Spec.ParentCompositePodGroupName; parent != nil {
+			unit = *parent
+		}
+		if verdicts[unit] == "" {
+			verdicts[unit] = condition.Message
+		}
+	}
+	return verdicts
+}
+
+// Watch marks the PodGang that a group is of, or bears the label of.
+func (k *Kubernetes) Watch(all func() []cache.ObjectName, loops ...*runner.Loop) {
+	for _, loop := range loops {
+		runner.WatchLate(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), podGangsOf[*schedulingv1beta1.PodGroup])
+		runner.WatchLate(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), podGangsOf[*schedulingv1alpha3.CompositePodGroup])
+		k.discovery.onChange = append(k.discovery.onChange, func() {
+			for _, key := range all() {
+				loop.Mark(key)
+			}
+		})
+	}
+}
+
+// WatchGroups marks those that wait for a group when one comes or goes.
+func (k *Kubernetes) WatchGroups(loop *runner.Loop, waiting func(podGang cache.ObjectName) []cache.ObjectName) {
+	runner.WatchLatePresence(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), func(group *schedulingv1beta1.PodGroup) []cache.ObjectName {
+		return waitingFor(group, waiting)
+	})
+	runner.WatchLatePresence(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), func(group *schedulingv1alpha3.CompositePodGroup) []cache.ObjectName {
+		return waitingFor(group, waiting)
+	})
+}
+
+func waitingFor(group metav1.Object, waiting func(podGang cache.ObjectName) []cache.ObjectName) []cache.ObjectName {
+	var all []cache.ObjectName
+	for _, podGang := range podGangsOf(group) {
+		all = append(all, waiting(podGang)...)
+	}
+	return all
+}
+
+// podGangsOf are the PodGangs that a group may stand in the way of: that which it is of or bears the label of and, for one that isn't
+// Grove's, that whose base unit has the name.
+func podGangsOf[T metav1.Object](group T) []cache.ObjectName {
+	if keys := index.ControllerKey(podgang.Kind, group); len(keys) > 0 {
+		return keys
+	}
+	name := group.GetName()
+	if label := group.GetLabels()[v1alpha1.LabelPodGang]; label != "" {
+		name = label
+	}
+	return []cache.ObjectName{cache.NewObjectName(group.GetNamespace(), name)}
+}

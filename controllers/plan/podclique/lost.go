@@ -1,0 +1,83 @@
+package podclique
+
+import (
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// A pod that failed is replaced at once the first time, and ever later if its successors fail too.
+const (
+	// firstBackOff is how long the second replacement in a row waits after the failure; the time doubles with each more.
+	firstBackOff = time.Second
+	// lastBackOff is the longest wait.
+	lastBackOff = 5 * time.Minute
+	// recovered is how long a pod has to have lived for its failure to be the first again.
+	recovered = 10 * time.Minute
+)
+
+// replace replaces a failed pod, or says when that may be done.
+func (b builder) replace(actions *Actions, id plan.PodIdentity, pod *corev1.Pod, now time.Time) {
+	failures := failuresBefore(pod)
+	if wait := failedAt(pod).Add(backOff(failures)).Sub(now); wait > 0 {
+		if actions.Again == 0 || wait < actions.Again {
+			actions.Again = wait
+		}
+		return
+	}
+	if b.waitsForGroup(b.Membership(id)) != "" {
+		return
+	}
+	actions.Replace = append(actions.Replace, Replacement{Failed: pod, Successor: b.newPod(id, failures+1)})
+}
+
+// failuresBefore is how many predecessors of a failed pod failed in a row, by what the pod itself bears.
+func failuresBefore(pod *corev1.Pod) int {
+	failures, err := strconv.Atoi(pod.Annotations[v1alpha1.AnnotationFailures])
+	if err != nil || failures < 0 || failedAt(pod).Sub(pod.CreationTimestamp.Time) > recovered {
+		return 0
+	}
+	return failures
+}
+
+// backOff is how long after its failure a pod is replaced that some predecessors failed before.
+func backOff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	wait := firstBackOff
+	for range failures - 1 {
+		if wait *= 2; wait >= lastBackOff {
+			return lastBackOff
+		}
+	}
+	return wait
+}
+
+// failedAt is when a pod failed, as exactly as its status says.
+func failedAt(pod *corev1.Pod) time.Time {
+	at := pod.CreationTimestamp.Time
+	later := func(t time.Time) {
+		if t.After(at) {
+			at = t
+		}
+	}
+	if pod.Status.StartTime != nil {
+		later(pod.Status.StartTime.Time)
+	}
+	for i := range pod.Status.ContainerStatuses {
+		if ended := pod.Status.ContainerStatuses[i].State.Terminated; ended != nil {
+			later(ended.FinishedAt.Time)
+		}
+	}
+	for i := range pod.Status.Conditions {
+		if condition := &pod.Status.Conditions[i]; condition.Type == corev1.DisruptionTarget {
+			later(condition.LastTransitionTime.Time)
+		}
+	}
+	return at
+}

@@ -1,0 +1,254 @@
+package podcliqueset
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// mostSummaries bounds podGangStatuses, so that no set comes near the size that etcd takes. Those that aren't available come first.
+const mostSummaries = 1000
+
+// Status describes a set. The report is on its children, fresh says whether the caches have all that was written of them. What is known
+// of a generation only, once all children follow it, is never said of the next one.
+func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodCliqueSetStatus {
+	live := s.Object.Status
+	known := report.Of(s.Object) && fresh && s.settled()
+	status := v1alpha1.PodCliqueSetStatus{
+		ObservedGeneration:    live.ObservedGeneration,
+		Selector:              s.scaleSelector(),
+		CurrentGenerationHash: plan.GenerationHash(s.Object),
+		RollingUpdateProgress: live.RollingUpdateProgress,
+	}
+	if known || live.ObservedGeneration == 0 {
+		status.ObservedGeneration = s.Object.Generation
+	}
+	waiting, succeeded := s.summarize(&status, now)
+	created := s.complete() && (known || live.ObservedGeneration > 0)
+	status.Phase = s.phase(status, created, succeeded)
+
+	conditions := plan.NewConditions(live.Conditions, status.ObservedGeneration, now)
+	problems := append(slices.Clone(report.Problems), s.partProblems()...)
+	conditions.SetResourcesApplied(known && s.partsApplied(), problems)
+	if applied := meta.FindStatusCondition(conditions.List, v1alpha1.ConditionResourcesApplied); applied.Status == metav1.ConditionFalse {
+		waiting = applied.Message
+	}
+	s.setConditions(conditions, status, waiting)
+	status.Conditions = conditions.List
+	return status
+}
+
+// summarize counts the set's replicas, and says what the first waits for that isn't available, and how many have run to their end.
+func (s Set) summarize(status *v1alpha1.PodCliqueSetStatus, now time.Time) (waiting string, succeeded int32) {
+	before := map[string]v1alpha1.PodGangSummary{}
+	for _, summary := range s.Object.Status.PodGangStatuses {
+		before[summary.Name] = summary
+	}
+	t := plan.TemplateOf(s.Object)
+	hashes := t.PodTemplateHashes()
+	for i := range s.Object.Spec.Replicas {
+		gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+		if gang == nil {
+			continue
+		}
+		why := unavailable(gang)
+		waiting = cmp.Or(waiting, why)
+		status.Replicas++
+		status.AvailableReplicas += plan.One(why == "")
+		status.UpdatedReplicas += plan.One(s.updated(t, hashes, i))
+		succeeded += plan.One(gang.Status.Phase == v1alpha1.PodGangSucceeded)
+		status.PodGangStatuses = append(status.PodGangStatuses, v1alpha1.PodGangSummary{
+			Name:               gang.Name,
+			Phase:              gang.Status.Phase,
+			Available:          why == "",
+			FirstAvailableTime: plan.FirstTime(before[gang.Name].FirstAvailableTime, why == "", now),
+		})
+	}
+	if len(status.PodGangStatuses) > mostSummaries {
+		slices.SortStableFunc(status.PodGangStatuses, func(a, b v1alpha1.PodGangSummary) int {
+			return cmp.Compare(plan.One(a.Available), plan.One(b.Available))
+		})
+		status.PodGangStatuses = status.PodGangStatuses[:mostSummaries]
+	}
+	return waiting, succeeded
+}
+
+// unavailable says what a replica waits for, in the deepest words that are known; nothing if it is available.
+func unavailable(gang *v1alpha1.PodGang) string {
+	why := plan.WhyUnavailable(gang)
+	if why == "" {
+		return ""
+	}
+	for _, kind := range []string{v1alpha1.ConditionScheduled, v1alpha1.ConditionReady} {
+		condition := meta.FindStatusCondition(gang.Status.Conditions, kind)
+		if condition != nil && condition.Status == metav1.ConditionFalse && condition.ObservedGeneration == gang.Generation {
+			return condition.Message
+		}
+	}
+	return why
+}
+
+// Urgency is how urgent a change of the set's status is.
+func (s Set) Urgency(after *v1alpha1.PodCliqueSetStatus) plan.Urgency {
+	before := &s.Object.Status
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions)
+	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(withoutConditions(before), withoutConditions(after)) {
+		return plan.Numbers
+	}
+	return urgency
+}
+
+func withoutConditions(status *v1alpha1.PodCliqueSetStatus) v1alpha1.PodCliqueSetStatus {
+	without := *status
+	without.Conditions = nil
+	return without
+}
+
+// partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler, that can't be as they should.
+func (s Set) partProblems() []plan.Problem {
+	var problems []plan.Problem
+	add := func(conditions []metav1.Condition, kind string) {
+		condition := meta.FindStatusCondition(conditions, kind)
+		if condition != nil && condition.Status == metav1.ConditionFalse && plan.IsProblem(condition.Reason) {
+			problems = append(problems, plan.Problem{Reason: condition.Reason, Message: condition.Message})
+		}
+	}
+	for _, podClique := range slices.SortedFunc(maps.Values(s.PodCliques), plan.ByName) {
+		add(podClique.Status.Conditions, v1alpha1.ConditionResourcesApplied)
+	}
+	for _, podGang := range slices.SortedFunc(maps.Values(s.PodGangs), plan.ByName) {
+		add(podGang.Status.Conditions, v1alpha1.ConditionGangScheduling)
+	}
+	return problems
+}
+
+// partsApplied tells whether every PodClique says that its pods are as they should be.
+func (s Set) partsApplied() bool {
+	for _, podClique := range s.PodCliques {
+		applied := meta.FindStatusCondition(podClique.Status.Conditions, v1alpha1.ConditionResourcesApplied)
+		if applied == nil || applied.Status != metav1.ConditionTrue || applied.ObservedGeneration != podClique.Generation {
+			return false
+		}
+	}
+	return s.complete()
+}
+
+// settled tells whether the statuses of all children are of their current specs, or say nothing yet. Before that, they may say of a
+// new generation of the set what was true of the one before.
+func (s Set) settled() bool {
+	for _, gang := range s.PodGangs {
+		if of := gang.Status.ObservedGeneration; of > 0 && of != gang.Generation {
+			return false
+		}
+	}
+	for _, podClique := range s.PodCliques {
+		if of := podClique.Status.ObservedGeneration; of > 0 && of != podClique.Generation {
+			return false
+		}
+	}
+	for _, scalingGroup := range s.ScalingGroups {
+		if of := scalingGroup.Status.ObservedGeneration; of > 0 && of != scalingGroup.Generation {
+			return false
+		}
+	}
+	return true
+}
+
+func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {
+	available := status.Phase == v1alpha1.PodCliqueSetAvailable || status.Phase == v1alpha1.PodCliqueSetCompleted
+	reason, message := v1alpha1.ReasonAllReplicasAvailable, fmt.Sprintf("%d of %d replicas available", status.AvailableReplicas, s.Object.Spec.Replicas)
+	if !available {
+		reason = v1alpha1.ReasonReplicasUnavailable
+		if status.Phase == v1alpha1.PodCliqueSetCreating {
+			reason = v1alpha1.ReasonChildrenMissing
+			waiting = cmp.Or(waiting, "not every PodGang, PodClique and PodCliqueScalingGroup exists yet")
+		}
+		message += "; " + waiting
+	}
+	for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionReady} {
+		conditions.SetBool(kind, available, reason, message)
+	}
+	conditions.SetBool(v1alpha1.ConditionProgressing, !available, reason, message)
+	if status.Phase == v1alpha1.PodCliqueSetCompleted {
+		conditions.SetBool(v1alpha1.ConditionComplete, true, v1alpha1.ReasonSucceeded, "every replica has run to its end")
+	} else {
+		conditions.SetBool(v1alpha1.ConditionComplete, false, v1alpha1.ReasonRunning, "not every replica has run to its end")
+	}
+}
+
+func (s Set) phase(status v1alpha1.PodCliqueSetStatus, created bool, succeeded int32) v1alpha1.PodCliqueSetPhase {
+	replicas := s.Object.Spec.Replicas
+	switch {
+	case !created:
+		return v1alpha1.PodCliqueSetCreating
+	case status.AvailableReplicas < replicas:
+		return v1alpha1.PodCliqueSetScheduling
+	case replicas > 0 && succeeded == replicas:
+		return v1alpha1.PodCliqueSetCompleted
+	default:
+		return v1alpha1.PodCliqueSetAvailable
+	}
+}
+
+// complete tells whether every child exists that has a state of its own.
+func (s Set) complete() bool {
+	t := plan.TemplateOf(s.Object)
+	for _, scalingGroup := range t.ScalingGroups {
+		if s.ScalingGroups[plan.ScalingGroupName(s.Object.Name, scalingGroup.Name)] == nil {
+			return false
+		}
+	}
+	for i := range s.Object.Spec.Replicas {
+		if s.PodGangs[plan.PodGangName(s.Object.Name, i)] == nil {
+			return false
+		}
+		for _, clique := range t.Cliques() {
+			if s.PodCliques[plan.PodCliqueName(s.Object.Name, clique.Name, i)] == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// scaleSelector matches the first pod of each replica: spec.replicas counts replicas, and an autoscaler divides by the number of pods
+// that it sees.
+func (s Set) scaleSelector() string {
+	return labels.Set{v1alpha1.LabelPodCliqueSet: s.Object.Name, v1alpha1.LabelReplicaLead: v1alpha1.ReplicaLead}.String()
+}
+
+// updated tells whether all pods of replica i exist and are of the current podSpecs.
+func (s Set) updated(t plan.Template, hashes []string, i int32) bool {
+	for j := range t.Cliques() {
+		clique := &t.Cliques()[j]
+		podClique := s.PodCliques[plan.PodCliqueName(s.Object.Name, clique.Name, i)]
+		if podClique == nil {
+			return false
+		}
+		status := podClique.Status
+		current := podClique.Labels[v1alpha1.LabelPodTemplateHash] == hashes[j]
+		if !current || status.ObservedGeneration != podClique.Generation || status.UpdatedReplicas < s.podsOf(t, clique, podClique) {
+			return false
+		}
+	}
+	return true
+}
+
+// podsOf is how many pods a PodClique shall have, over all its pod groups.
+func (s Set) podsOf(t plan.Template, clique *v1alpha1.PodCliqueTemplateSpec, podClique *v1alpha1.PodClique) int32 {
+	observed := plan.Clique{Object: podClique}
+	if config := t.ScalingGroupOf[clique.Name]; config != nil {
+		observed.ScalingGroup = s.ScalingGroups[plan.ScalingGroupName(s.Object.Name, config.Name)]
+	}
+	return int32(min(observed.NumPods(), plan.MostPods))
+}

@@ -1,0 +1,107 @@
+// Package scalinggroup describes a PodCliqueScalingGroup.
+package scalinggroup
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// ScalingGroup is a PodCliqueScalingGroup with the PodGangs of its set, in which its group replicas are.
+type ScalingGroup struct {
+	Object   *v1alpha1.PodCliqueScalingGroup
+	Set      *v1alpha1.PodCliqueSet
+	PodGangs []*v1alpha1.PodGang
+}
+
+// Status describes a PodCliqueScalingGroup.
+func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus {
+	status := v1alpha1.PodCliqueScalingGroupStatus{
+		ObservedGeneration: g.Object.Generation,
+		Selector:           g.scaleSelector(),
+	}
+	replicas := map[int32]plan.GroupReplica{}
+	breach := ""
+	for n, gang := range slices.SortedFunc(slices.Values(g.PodGangs), plan.ByName) {
+		here := plan.GroupReplicasOf(plan.UnitsOf(gang), g.Object.Name)
+		if message := g.breachIn(gang, here); message != "" && breach == "" {
+			breach = message
+		}
+		for index, replica := range here {
+			if n == 0 {
+				replicas[index] = replica
+			} else if before, ok := replicas[index]; ok {
+				replicas[index] = before.And(replica)
+			}
+		}
+	}
+	for _, replica := range replicas {
+		status.Replicas++
+		status.ScheduledReplicas += plan.One(replica.Scheduled)
+		status.AvailableReplicas += plan.One(replica.Ready)
+	}
+	conditions := plan.NewConditions(g.Object.Status.Conditions, g.Object.Generation, now)
+	conditions.SetBool(v1alpha1.ConditionMinAvailableBreached, breach != "", g.reason(breach), breach)
+	status.Conditions = conditions.List
+	return status
+}
+
+// Urgency is how urgent a change of the scaling group's status is.
+func (g ScalingGroup) Urgency(after *v1alpha1.PodCliqueScalingGroupStatus) plan.Urgency {
+	before := g.Object.Status
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions)
+	before.Conditions = after.Conditions
+	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(&before, after) {
+		return plan.Numbers
+	}
+	return urgency
+}
+
+func (g ScalingGroup) reason(breach string) string {
+	switch {
+	case g.off():
+		return v1alpha1.ReasonTurnedOff
+	case breach == "":
+		return v1alpha1.ReasonSufficientReplicas
+	default:
+		return v1alpha1.ReasonInsufficientReplicas
+	}
+}
+
+func (g ScalingGroup) off() bool { return plan.ScalingGroupReplicas(g.Object) == 0 }
+
+// scaleSelector matches one pod of each group replica, in the first replica of the set: the first of the first member.
+// spec.replicas counts group replicas, and an autoscaler divides by the number of pods that it sees.
+func (g ScalingGroup) scaleSelector() string {
+	selector := labels.Set{v1alpha1.LabelPodCliqueScalingGroup: g.Object.Name, v1alpha1.LabelPodIndex: plan.Index(0)}
+	t := plan.TemplateOf(g.Set)
+	for _, config := range t.ScalingGroups {
+		if members := t.Members(config); plan.ScalingGroupName(g.Set.Name, config.Name) == g.Object.Name && len(members) > 0 {
+			selector[v1alpha1.LabelPodClique] = plan.PodCliqueName(g.Set.Name, members[0].Name, 0)
+		}
+	}
+	return selector.String()
+}
+
+// breachIn says what is missing if a replica of the set has fewer group replicas than the scaling group's minimum; one that is off, or a
+// gang that has run to its end, is in no breach.
+func (g ScalingGroup) breachIn(gang *v1alpha1.PodGang, replicas map[int32]plan.GroupReplica) string {
+	if g.off() || gang.Status.Phase == v1alpha1.PodGangSucceeded {
+		return ""
+	}
+	var available int32
+	for _, replica := range replicas {
+		available += plan.One(replica.Available)
+	}
+	least := plan.ScalingGroupMinAvailable(&g.Object.Spec)
+	if available >= least {
+		return ""
+	}
+	return fmt.Sprintf("%s: %d of %d group replicas available, at least %d needed", gang.Name, available, plan.ScalingGroupReplicas(g.Object), least)
+}
