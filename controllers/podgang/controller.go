@@ -114,7 +114,7 @@ func (c *controller) sync(ctx context.Context, podGang *v1alpha1.PodGang) (time.
 	owner := apply.Owner{Object: podGang, Kind: podgang.Kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
 		return c.cluster.Grove.GroveV1alpha1().PodGangs(podGang.Namespace).Get(ctx, podGang.Name, metav1.GetOptions{})
 	}}
-	err := c.backend.Write(ctx, owner, observed.Placements(), observed.Named())
+	err := c.backend.Write(ctx, owner, observed.Placements(), observed.Names())
 	key := cache.MetaObjectToName(podGang)
 	if c.reports.Set(key, podGang.Generation, err) {
 		c.statuses.Mark(key)

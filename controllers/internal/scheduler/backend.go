@@ -34,8 +34,9 @@ type Backend interface {
 	Group(namespace, group string, podGang *v1alpha1.PodGang) plan.SchedulerGroup
 	// Join makes a pod that is about to be created a member of a group.
 	Join(pod *corev1ac.PodApplyConfiguration, group string)
-	// Write brings what the scheduler knows of a PodGang, the owner, to what placements say. A group that pods name isn't deleted.
-	Write(ctx context.Context, owner apply.Owner, placements []podgang.Placement, named map[string]bool) error
+	// Write brings what the scheduler knows of a PodGang, the owner, to what placements say. A group that pods name isn't deleted, and one that
+	// an earlier gang has left isn't used again, unless pods that live name it.
+	Write(ctx context.Context, owner apply.Owner, placements []podgang.Placement, named podgang.Names) error
 	// DeleteAll deletes what the scheduler knows of a set's gangs, with few requests.
 	DeleteAll(ctx context.Context, namespace, set string, podGangs []*v1alpha1.PodGang) error
 	// Verdicts are the scheduler's words on the units of a PodGang that it can't place, by their names.

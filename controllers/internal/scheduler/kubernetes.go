@@ -165,24 +165,29 @@ func (k *Kubernetes) Join(pod *corev1ac.PodApplyConfiguration, group string) {
 	pod.Spec.WithSchedulingGroup(corev1ac.PodSchedulingGroup().WithPodGroupName(group))
 }
 
-// Write applies the groups of placements, roots after what is below them, and deletes those of units that are no more. A group
-// that a pod names is never deleted: the scheduler would lose sight of the pod.
-func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []podgang.Placement, named map[string]bool) error {
+// Write applies the groups of placements, roots after what is below them, and deletes those of units that are no more. A group that an
+// earlier gang has left counts that gang's pods as long as they are there, terminating or not: with it, a new gang wouldn't be placed all or
+// nothing.
+func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []podgang.Placement, named podgang.Names) error {
 	if !k.discovery.Found().Gangs {
 		return nil
 	}
-	keep := maps.Clone(named)
+	keep := maps.Clone(named.Any)
 	var groups []*schedulingv1beta1ac.PodGroupApplyConfiguration
 	var roots []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration
 	for _, p := range placements {
-		if len(p.Groups) == 0 {
-			continue
+		for _, group := range podGroups(owner, p) {
+			if !left(k.groups.Cache, owner, *group.Name) || named.Living[*group.Name] {
+				keep[*group.Name] = true
+				groups = append(groups, group)
+			}
 		}
-		for _, name := range append(groupNames(p), p.Name) {
-			keep[name] = true
+		for _, root := range composite(owner, p) {
+			if !left(k.roots.Cache, owner, *root.Name) || slices.ContainsFunc(p.Groups, func(g podgang.PlacementGroup) bool { return named.Living[g.Name] }) {
+				keep[*root.Name] = true
+				roots = append(roots, root)
+			}
 		}
-		groups = append(groups, podGroups(owner, p)...)
-		roots = append(roots, composite(owner, p)...)
 	}
 	written := k.groups.All(ctx, owner, groups)
 	if written == nil {
@@ -195,12 +200,14 @@ func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []
 	})
 }
 
-func groupNames(p podgang.Placement) []string {
-	var names []string
-	for _, group := range p.Groups {
-		names = append(names, group.Name)
+// left tells whether an object of Grove's has a name that an earlier gang has left, or is leaving.
+func left(indexer cache.Indexer, owner apply.Owner, name string) bool {
+	obj, exists, err := indexer.GetByKey(cache.NewObjectName(owner.GetNamespace(), name).String())
+	if err != nil || !exists {
+		return false
 	}
-	return names
+	object := obj.(metav1.Object)
+	return object.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy && (!metav1.IsControlledBy(object, owner) || object.GetDeletionTimestamp() != nil)
 }
 
 // others are what an owner has, or an earlier one has left to it, and isn't to be kept.
@@ -249,7 +256,7 @@ func podGroupSpec(pods int32, key string) *schedulingv1beta1ac.PodGroupSpecApply
 
 // composite is the root of a unit that is divided; none for others.
 func composite(owner apply.Owner, p podgang.Placement) []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
-	if !p.Divided() {
+	if len(p.Groups) == 0 || !p.Divided() {
 		return nil
 	}
 	spec := schedulingv1alpha3ac.CompositePodGroupSpec().

@@ -37,7 +37,7 @@ func (None) Group(string, string, *v1alpha1.PodGang) plan.SchedulerGroup {
 func (None) Join(*corev1ac.PodApplyConfiguration, string) {}
 
 // Write does nothing.
-func (None) Write(context.Context, apply.Owner, []podgang.Placement, map[string]bool) error {
+func (None) Write(context.Context, apply.Owner, []podgang.Placement, podgang.Names) error {
 	return nil
 }
 

@@ -88,18 +88,26 @@ func placementGroups(shape plan.Shape, unit string, members map[string]int32) []
 	return groups
 }
 
-// Named are the groups in the scheduler that pods of the replica name, whether they live or are on their way out. A scheduler loses
-// sight of pods whose group is deleted.
-func (g Gang) Named() map[string]bool {
-	named := map[string]bool{}
+// Names are those of groups in the scheduler that pods of a replica name.
+type Names struct {
+	// Any has those that any pod names: a scheduler loses sight of pods whose group is deleted.
+	Any map[string]bool
+	// Living has those that a pod names that isn't on its way out: they last, whatever is about to become of them.
+	Living map[string]bool
+}
+
+// Names that pods of the replica name.
+func (g Gang) Names() Names {
+	names := Names{Any: map[string]bool{}, Living: map[string]bool{}}
 	for _, clique := range g.Cliques {
 		for _, pod := range clique.Pods {
 			if group := plan.SchedulerGroupOf(pod); group != "" {
-				named[group] = true
+				names.Any[group] = true
+				names.Living[group] = names.Living[group] || plan.Lives(pod)
 			}
 		}
 	}
-	return named
+	return names
 }
 
 // Object is the PodGang.
