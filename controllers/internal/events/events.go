@@ -44,8 +44,10 @@ func Transitions(recorder events.EventRecorder, object Object, before, after []m
 				emit(recorder, object, condition, true)
 			}
 		case v1alpha1.ConditionResourcesApplied:
-			bad := condition.Status != metav1.ConditionTrue
-			if (was == nil && bad) || (was != nil && (was.Status != condition.Status || was.Reason != condition.Reason)) {
+			// That children are being applied, and then are, is no news of something new.
+			bad := condition.Status == metav1.ConditionFalse
+			wasBad := was != nil && was.Status == metav1.ConditionFalse
+			if bad && (!wasBad || was.Reason != condition.Reason) || wasBad && condition.Status == metav1.ConditionTrue {
 				emit(recorder, object, condition, true)
 			}
 		}
