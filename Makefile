@@ -15,7 +15,7 @@ help: ## show this
 
 .PHONY: demo
 demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
-	@go build -o bin/grove-demo ./e2e/demo
+	@go build -o bin/grove-demo ./e2e/cmd/demo
 	@exec bin/grove-demo $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
@@ -32,7 +32,7 @@ unit: ## run the tests that need no control plane
 
 .PHONY: bench
 bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones
-	@go build -o bin/grove-bench ./e2e/bench
+	@go build -o bin/grove-bench ./e2e/cmd/bench
 	@bin/grove-bench
 	@exec bin/grove-bench -raise-limits -parts large
 
@@ -96,11 +96,11 @@ KIND_CLUSTER ?= grove
 
 .PHONY: kind-up
 kind-up: image ## create the kind cluster KIND_CLUSTER (default grove), with Grove and fake GPUs; KIND_NODE_IMAGE is the nodes' image
-	go run ./e2e/cluster/kind -name $(KIND_CLUSTER) up
+	go run ./e2e/cmd/kind -name $(KIND_CLUSTER) up
 
 .PHONY: kind-down
 kind-down: ## delete it
-	go run ./e2e/cluster/kind -name $(KIND_CLUSTER) down
+	go run ./e2e/cmd/kind -name $(KIND_CLUSTER) down
 
 .PHONY: e2e-kind
 e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluster of their own
@@ -108,7 +108,7 @@ e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluste
 
 .PHONY: control-plane
 control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there
-	@go run ./e2e/cluster/prepare
+	@go run ./e2e/cmd/prepare
 
 .PHONY: clean
 clean: ## remove bin/

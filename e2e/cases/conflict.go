@@ -1,14 +1,8 @@
 package cases
 
 import (
-	"fmt"
-	"reflect"
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,8 +27,6 @@ type taken struct {
 	// pods are those that come up all the same.
 	pods []string
 }
-
-var podCliqueSets = v1alpha1.SchemeGroupVersion.WithResource("podcliquesets")
 
 // takenNames are names that nobody's objects have, but for that of the Service, which owner controls.
 func takenNames(owner *metav1.OwnerReference) []taken {
@@ -155,83 +147,4 @@ func (s *scope) newOwner() *metav1.OwnerReference {
 		s.Fatal(err)
 	}
 	return metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
-}
-
-func (s *scope) createObject(kind schema.GroupVersionResource, object runtime.Object) *unstructured.Unstructured {
-	s.Helper()
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err != nil {
-		s.Fatal(err)
-	}
-	manifest := &unstructured.Unstructured{Object: content}
-	manifest.SetGroupVersionKind(kind.GroupVersion().WithKind(reflect.TypeOf(object).Elem().Name()))
-	created, err := s.dynamic.Resource(kind).Namespace(s.namespace).Create(s.ctx, manifest, metav1.CreateOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	return created
-}
-
-func nameOf(object runtime.Object) string { return object.(metav1.Object).GetName() }
-
-// waitForProblem waits until an object reports a problem with a child.
-func (s *scope) waitForProblem(kind schema.GroupVersionResource, name, reason, message string) {
-	s.Helper()
-	s.waitForResourcesApplied(kind, name, func(c *metav1.Condition) bool {
-		return c.Status == metav1.ConditionFalse && c.Reason == reason && strings.Contains(c.Message, message)
-	})
-}
-
-// waitForSolution waits until an object reports no problem any more.
-func (s *scope) waitForSolution(kind schema.GroupVersionResource, name string) {
-	s.Helper()
-	s.waitForResourcesApplied(kind, name, func(c *metav1.Condition) bool { return c.Status == metav1.ConditionTrue })
-}
-
-func (s *scope) waitForResourcesApplied(kind schema.GroupVersionResource, name string, want func(*metav1.Condition) bool) {
-	s.Helper()
-	s.eventually(fmt.Sprintf("%s %s: %s", kind.Resource, name, v1alpha1.ConditionResourcesApplied), func() (string, error) {
-		object, err := s.dynamic.Resource(kind).Namespace(s.namespace).Get(s.ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return "", err
-		}
-		var typed struct {
-			Status struct {
-				Conditions []metav1.Condition `json:"conditions"`
-			} `json:"status"`
-		}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &typed); err != nil {
-			return "", err
-		}
-		condition := meta.FindStatusCondition(typed.Status.Conditions, v1alpha1.ConditionResourcesApplied)
-		if condition != nil && want(condition) {
-			return "", nil
-		}
-		return fmt.Sprintf("%+v", typed.Status.Conditions), nil
-	})
-}
-
-// waitForEvent waits until there is exactly one event of a reason about an object, that says something.
-func (s *scope) waitForEvent(object, reason, message string) {
-	s.Helper()
-	s.eventually(fmt.Sprintf("one event %s about %s", reason, object), func() (string, error) {
-		events, err := s.core.EventsV1().Events(s.namespace).List(s.ctx, metav1.ListOptions{})
-		if err != nil {
-			return "", err
-		}
-		var notes []string
-		for _, event := range events.Items {
-			if event.Regarding.Name != object || event.Reason != reason {
-				continue
-			}
-			notes = append(notes, event.Note)
-			if event.Series != nil {
-				notes = append(notes, fmt.Sprintf("the same %d times", event.Series.Count))
-			}
-		}
-		if len(notes) == 1 && strings.Contains(notes[0], message) {
-			return "", nil
-		}
-		return strings.Join(notes, "\n") + "\n", nil
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	frameworktypes "sigs.k8s.io/e2e-framework/pkg/types"
@@ -66,36 +65,6 @@ func Deletion() frameworktypes.Feature {
 			s.waitUntilAvailable("job")
 		})).
 		Feature()
-}
-
-func newTeam() *v1alpha1.PodCliqueSet {
-	set := newSet("job", 1, newClique("worker", 2, 1), newClique("proxy", 1, 1))
-	set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("team", 2, 1, "worker")}
-	return set
-}
-
-func teamPods() []string {
-	return append(podNames("job-worker-0-0", 2), append(podNames("job-worker-0-1", 2), "job-proxy-0-0")...)
-}
-
-func teamChildren() names {
-	return names{
-		podCliques:      {"job-worker-0", "job-proxy-0"},
-		podGangs:        {"job-0"},
-		scalingGroups:   {"job-team"},
-		services:        {"job-headless"},
-		serviceAccounts: {"job"},
-		roles:           {"job"},
-		roleBindings:    {"job"},
-	}
-}
-
-// createTeam creates a set with a scaling group, and returns the UIDs of its ready pods.
-func (s *scope) createTeam() map[string]types.UID {
-	s.Helper()
-	s.create(newTeam())
-	s.waitUntilAvailable("job")
-	return s.waitForPods("job", teamPods())
 }
 
 func (s *scope) waitUntilGone(set string) {

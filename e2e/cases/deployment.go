@@ -47,12 +47,3 @@ func (s *scope) waitForReadyPods(selector string, n int) []corev1.Pod {
 	})
 	return pods
 }
-
-func isReady(pod *corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
-		}
-	}
-	return false
-}

@@ -15,25 +15,6 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// drifting is a child of the set that createTeam makes, with a JSON merge patch of what is Grove's in it.
-type drifting struct {
-	kind schema.GroupVersionResource
-	name string
-	edit string
-}
-
-// driftingChildren has one child of each kind, in the order of how much depends on them.
-var driftingChildren = []drifting{
-	{pods, "job-worker-0-1-0", `{"metadata": {"labels": {"grove.io/pod-index": "7"}}}`},
-	{serviceAccounts, "job", `{"metadata": {"labels": {"grove.io/podcliqueset": "other"}}}`},
-	{roles, "job", `{"rules": []}`},
-	{roleBindings, "job", `{"subjects": []}`},
-	{services, "job-headless", `{"spec": {"publishNotReadyAddresses": false, "selector": {"grove.io/podcliqueset": "other"}}}`},
-	{podGangs, "job-0", `{"spec": {"podGroups": []}}`},
-	{scalingGroups, "job-team", `{"spec": {"minAvailable": 2}}`},
-	{podCliques, "job-worker-0", `{"spec": {"minAvailable": 2, "roleName": "other"}}`},
-}
-
 // users' own metadata, which is none of Grove's business.
 const usersMetadata = `{"metadata": {"labels": {"example.com/team": "blue"}, "annotations": {"example.com/note": "mine"}}}`
 

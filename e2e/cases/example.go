@@ -317,10 +317,3 @@ func (s *scope) checkLists(args []string, kinds ...schema.GroupVersionResource) 
 		}
 	}
 }
-
-func (s *scope) checkMentions(text string, args ...string) {
-	s.Helper()
-	if out := s.mustKubectl(args...); !strings.Contains(out, text) {
-		s.Errorf("kubectl %q doesn't mention %q:\n%s", args, text, out)
-	}
-}

@@ -16,12 +16,6 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// says is how a condition quotes the scheduler.
-const says = "the scheduler says: "
-
-// zone and rack are where nodes are in cases that aren't about topology.
-const zone, rack = "zone-a", "rack-a"
-
 // tenPods is the set "ten" of cliques a of 2 pods, and b of 1 and c of 3 in a group of 2 replicas, on the case's own nodes.
 func (s *scope) tenPods(minA, minC, minGroup int32) *v1alpha1.PodCliqueSet {
 	set := newSet("ten", 1, newClique("a", 2, minA), newClique("b", 1, 1), newClique("c", 3, minC))

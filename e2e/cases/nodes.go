@@ -80,13 +80,6 @@ func KubeletStopped() e2etypes.Feature {
 		Feature()
 }
 
-func (s *scope) onNode(node string, command ...string) {
-	s.Helper()
-	if err := s.Kind.OnNode(s.ctx, node, command...); err != nil {
-		s.Fatal(err)
-	}
-}
-
 // uidsOn are those of a set's pods that are on a node, or not.
 func (s *scope) uidsOn(set, node string, on bool) map[string]types.UID {
 	s.Helper()

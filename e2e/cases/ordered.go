@@ -14,22 +14,6 @@ import (
 	"grove.io/grove/controllers/startup"
 )
 
-// inOrder makes the cliques of a set start in their order.
-func inOrder(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
-	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeInOrder
-	return set
-}
-
-// explicitly makes the cliques of a set start after those that are given by their names.
-func explicitly(set *v1alpha1.PodCliqueSet, startsAfter map[string][]string) *v1alpha1.PodCliqueSet {
-	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeExplicit
-	for i := range set.Spec.Template.Cliques {
-		clique := &set.Spec.Template.Cliques[i]
-		clique.Spec.StartsAfter = startsAfter[clique.Name]
-	}
-	return set
-}
-
 // OrderInOrder checks the order of real containers by what they say themselves, and what a pod waits for that comes back later.
 func OrderInOrder() types.Feature {
 	a, b, c := podNames("line-a-0", 2), podNames("line-b-0", 1), podNames("line-c-0", 1)

@@ -1,21 +1,15 @@
 package cases
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/e2e/cluster"
 )
-
-// operatorAgent begins the operator's user agent.
-const operatorAgent = "grove-operator"
 
 // Quietness checks that an operator with nothing to change sends no requests. The cases of this file start operators, so that
 // only one of them can run on a cluster at a time.
@@ -140,128 +134,4 @@ func LeaderElection() types.Feature {
 			}
 		})).
 		Feature()
-}
-
-func (s *scope) startOperator(flags ...string) *cluster.Operator {
-	s.Helper()
-	operator, err := s.StartOperator(s.ctx, flags...)
-	if err != nil {
-		s.Fatal(err)
-	}
-	return operator
-}
-
-func (s *scope) stop(operator *cluster.Operator) {
-	s.Helper()
-	if err := operator.Stop(s.ctx); err != nil {
-		s.Fatal(err)
-	}
-}
-
-func (s *scope) leader() string {
-	s.Helper()
-	lease, err := s.core.CoordinationV1().Leases(s.namespace).Get(s.ctx, "grove-operator", metav1.GetOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	if lease.Spec.HolderIdentity == nil {
-		return ""
-	}
-	return *lease.Spec.HolderIdentity
-}
-
-// inAnotherNamespace returns a scope that works in a new namespace, which goes at the end of the step.
-func (s *scope) inAnotherNamespace() *scope {
-	s.Helper()
-	other := *s
-	other.namespace = envconf.RandomName("grove-e2e", 16)
-	if err := other.createNamespace(); err != nil {
-		s.Fatal(err)
-	}
-	return &other
-}
-
-// bringUpAnother creates a set elsewhere and waits until it is available. The operator takes work in its order, so that by then
-// it has done whatever was to be done before.
-func (s *scope) bringUpAnother() {
-	s.Helper()
-	other := s.inAnotherNamespace()
-	other.create(newSet("web", 1, newClique("front", 1, 1)))
-	other.waitUntilAvailable("web")
-}
-
-// mustNotHaveWritten fails the test if the operator has written anything in the scope's namespace since a time.
-func (s *scope) mustNotHaveWritten(from time.Time) {
-	s.Helper()
-	if all := s.requests(from, time.Now(), func(cluster.Request) bool { return true }); len(all) == 0 {
-		s.Error("the audit log knows nothing of the operator")
-	}
-	if got := s.requests(from, time.Now(), s.isWriteHere); len(got) > 0 {
-		s.Errorf("the operator wrote though nothing was to be changed: %s", got)
-	}
-}
-
-// waitUntilQuiet waits until the operator has done nothing for a while.
-func (s *scope) waitUntilQuiet() {
-	s.Helper()
-	const while = 2 * time.Second
-	from := time.Now()
-	s.eventually("operator at rest", func() (string, error) {
-		now := time.Now()
-		if now.Sub(from) < while {
-			return "too early to tell", nil
-		}
-		if last := s.requests(now.Add(-while), now, s.isWorkHere); len(last) > 0 {
-			return fmt.Sprint(last), nil
-		}
-		return "", nil
-	})
-}
-
-// requestsWithin returns the operator's requests of the time to come.
-func (s *scope) requestsWithin(window time.Duration, count func(cluster.Request) bool) requestList {
-	s.Helper()
-	from := time.Now()
-	select {
-	case <-s.ctx.Done():
-		s.Fatal(s.ctx.Err())
-	case <-time.After(window):
-	}
-	return s.requests(from, time.Now(), count)
-}
-
-func (s *scope) requests(from, to time.Time, count func(cluster.Request) bool) requestList {
-	s.Helper()
-	all, err := cluster.Requests(s.AuditLog, operatorAgent, from, to)
-	if err != nil {
-		s.Fatal(err)
-	}
-	var counted requestList
-	for _, request := range all {
-		if count(request) {
-			counted = append(counted, request)
-		}
-	}
-	return counted
-}
-
-// isWorkHere tells what an operator sends about its work in the scope's namespace from what it sends at rest, too. Elsewhere
-// namespaces of other cases are being deleted.
-func (s *scope) isWorkHere(r cluster.Request) bool {
-	return (r.Namespace == s.namespace || r.Namespace == "") && r.Verb != "watch" && r.Resource != "leases"
-}
-
-func (s *scope) isWriteHere(r cluster.Request) bool {
-	return s.isWorkHere(r) && r.Verb != "get" && r.Verb != "list"
-}
-
-// requestList prints one request a line.
-type requestList []cluster.Request
-
-func (l requestList) String() string {
-	var text strings.Builder
-	for _, request := range l {
-		fmt.Fprintf(&text, "\n%s", request)
-	}
-	return text.String()
 }

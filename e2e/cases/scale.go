@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -193,20 +192,6 @@ func (c scaling) mustHave(s *scope, replicas int) {
 	s.Helper()
 	if got := s.replicasOf(c.kind, c.name); got != int64(replicas) {
 		s.Errorf("%s %s has %d replicas, want %d", c.kind.Resource, c.name, got, replicas)
-	}
-}
-
-// mustNotWarn fails the test if an event about an object is a warning.
-func (s *scope) mustNotWarn(object string) {
-	s.Helper()
-	events, err := s.core.EventsV1().Events(s.namespace).List(s.ctx, metav1.ListOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	for _, event := range events.Items {
-		if event.Regarding.Name == object && event.Type == corev1.EventTypeWarning {
-			s.Errorf("event %s: %s", event.Reason, event.Note)
-		}
 	}
 }
 

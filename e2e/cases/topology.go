@@ -13,16 +13,6 @@ import (
 	"grove.io/grove/e2e/cluster"
 )
 
-func spreadOver(key string) []corev1.TopologySpreadConstraint {
-	return []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule}}
-}
-
-func packed(key string, cliques ...string) *v1alpha1.SchedulingPolicyConfig {
-	return &v1alpha1.SchedulingPolicyConfig{NetworkPackGroups: []v1alpha1.NetworkPackGroupConfig{
-		{CliqueNames: cliques, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule},
-	}}
-}
-
 // Spread checks that replicas go into different zones, each into one, with its scaled units.
 func Spread() types.Feature {
 	replica := func(i int) []string {

@@ -2,20 +2,23 @@ package cases
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// The kinds that belong to a set.
+// The set, and the kinds that belong to it.
 var (
+	podCliqueSets      = v1alpha1.SchemeGroupVersion.WithResource("podcliquesets")
 	podCliques         = v1alpha1.SchemeGroupVersion.WithResource("podcliques")
 	podGangs           = v1alpha1.SchemeGroupVersion.WithResource("podgangs")
 	scalingGroups      = v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups")
@@ -108,3 +111,51 @@ func (s *scope) waitForReplacement(kind schema.GroupVersionResource, name string
 	})
 	return object
 }
+
+// drifting is a child of the set that createTeam makes, with a JSON merge patch of what is Grove's in it.
+type drifting struct {
+	kind schema.GroupVersionResource
+	name string
+	edit string
+}
+
+// driftingChildren has one child of each kind, in the order of how much depends on them.
+var driftingChildren = []drifting{
+	{pods, "job-worker-0-1-0", `{"metadata": {"labels": {"grove.io/pod-index": "7"}}}`},
+	{serviceAccounts, "job", `{"metadata": {"labels": {"grove.io/podcliqueset": "other"}}}`},
+	{roles, "job", `{"rules": []}`},
+	{roleBindings, "job", `{"subjects": []}`},
+	{services, "job-headless", `{"spec": {"publishNotReadyAddresses": false, "selector": {"grove.io/podcliqueset": "other"}}}`},
+	{podGangs, "job-0", `{"spec": {"podGroups": []}}`},
+	{scalingGroups, "job-team", `{"spec": {"minAvailable": 2}}`},
+	{podCliques, "job-worker-0", `{"spec": {"minAvailable": 2, "roleName": "other"}}`},
+}
+
+func teamChildren() names {
+	return names{
+		podCliques:      {"job-worker-0", "job-proxy-0"},
+		podGangs:        {"job-0"},
+		scalingGroups:   {"job-team"},
+		services:        {"job-headless"},
+		serviceAccounts: {"job"},
+		roles:           {"job"},
+		roleBindings:    {"job"},
+	}
+}
+
+func (s *scope) createObject(kind schema.GroupVersionResource, object runtime.Object) *unstructured.Unstructured {
+	s.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		s.Fatal(err)
+	}
+	manifest := &unstructured.Unstructured{Object: content}
+	manifest.SetGroupVersionKind(kind.GroupVersion().WithKind(reflect.TypeOf(object).Elem().Name()))
+	created, err := s.dynamic.Resource(kind).Namespace(s.namespace).Create(s.ctx, manifest, metav1.CreateOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return created
+}
+
+func nameOf(object runtime.Object) string { return object.(metav1.Object).GetName() }

@@ -155,3 +155,14 @@ func (s *scope) tokenOf(account string) string {
 	}
 	return token.Status.Token
 }
+
+// inAnotherNamespace returns a scope that works in a new namespace, which goes at the end of the step.
+func (s *scope) inAnotherNamespace() *scope {
+	s.Helper()
+	other := *s
+	other.namespace = envconf.RandomName("grove-e2e", 16)
+	if err := other.createNamespace(); err != nil {
+		s.Fatal(err)
+	}
+	return &other
+}

@@ -2,11 +2,8 @@ package cases
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -50,15 +47,6 @@ func newGroup(name string, replicas, minAvailable int32, cliques ...string) v1al
 			MinAvailable: ptr.To(minAvailable),
 		},
 	}
-}
-
-// podNames are the names of the n pods of a slice.
-func podNames(slice string, n int) []string {
-	var names []string
-	for p := range n {
-		names = append(names, fmt.Sprintf("%s-%d", slice, p))
-	}
-	return names
 }
 
 // create creates a set.
@@ -153,74 +141,49 @@ func (s *scope) waitUntilAvailable(name string) *v1alpha1.PodCliqueSet {
 	})
 }
 
-// waitForPods waits until the pods of a set are exactly those named, all of them ready, and returns their UIDs.
-func (s *scope) waitForPods(set string, names ...[]string) map[string]types.UID {
-	s.Helper()
-	want := map[string]string{}
-	for _, name := range slices.Concat(names...) {
-		want[name] = "ready"
-	}
-	uids := map[string]types.UID{}
-	s.eventually("pods of "+set, func() (string, error) {
-		pods, err := s.podsOf(set)
-		if err != nil {
-			return "", err
-		}
-		got := map[string]string{}
-		clear(uids)
-		for i := range pods {
-			got[pods[i].Name] = stateOf(&pods[i])
-			uids[pods[i].Name] = pods[i].UID
-		}
-		return cmp.Diff(want, got), nil
-	})
-	return uids
-}
-
-func (s *scope) podsOf(set string) ([]corev1.Pod, error) {
-	pods, err := s.core.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
-	if err != nil {
-		return nil, err
-	}
-	return pods.Items, nil
-}
-
 // ofSet selects what is labelled as a set's.
 func ofSet(set string) string { return v1alpha1.LabelPodCliqueSet + "=" + set }
 
-func stateOf(pod *corev1.Pod) string {
-	switch {
-	case pod.DeletionTimestamp != nil:
-		return "terminating"
-	case isReady(pod):
-		return "ready"
-	default:
-		return string(pod.Status.Phase)
-	}
+func newTeam() *v1alpha1.PodCliqueSet {
+	set := newSet("job", 1, newClique("worker", 2, 1), newClique("proxy", 1, 1))
+	set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("team", 2, 1, "worker")}
+	return set
 }
 
-// mustKeep fails the test unless pods that are there before and after are the same.
-func (s *scope) mustKeep(before, after map[string]types.UID) {
-	s.Helper()
-	kept := maps.Clone(after)
-	maps.DeleteFunc(kept, func(name string, _ types.UID) bool { _, was := before[name]; return !was })
-	was := maps.Clone(before)
-	maps.DeleteFunc(was, func(name string, _ types.UID) bool { _, is := after[name]; return !is })
-	if diff := cmp.Diff(was, kept); diff != "" {
-		s.Errorf("pods were replaced that should have been left alone, UIDs before (-) and after (+):\n%s", diff)
-	}
+func teamPods() []string {
+	return append(podNames("job-worker-0-0", 2), append(podNames("job-worker-0-1", 2), "job-proxy-0-0")...)
 }
 
-// podUIDs are the UIDs of a set's pods by name, as they are now.
-func (s *scope) podUIDs(set string) map[string]types.UID {
+// createTeam creates a set with a scaling group, and returns the UIDs of its ready pods.
+func (s *scope) createTeam() map[string]types.UID {
 	s.Helper()
-	pods, err := s.podsOf(set)
-	if err != nil {
-		s.Fatal(err)
+	s.create(newTeam())
+	s.waitUntilAvailable("job")
+	return s.waitForPods("job", teamPods())
+}
+
+// inOrder makes the cliques of a set start in their order.
+func inOrder(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
+	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeInOrder
+	return set
+}
+
+// explicitly makes the cliques of a set start after those that are given by their names.
+func explicitly(set *v1alpha1.PodCliqueSet, startsAfter map[string][]string) *v1alpha1.PodCliqueSet {
+	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeExplicit
+	for i := range set.Spec.Template.Cliques {
+		clique := &set.Spec.Template.Cliques[i]
+		clique.Spec.StartsAfter = startsAfter[clique.Name]
 	}
-	uids := map[string]types.UID{}
-	for i := range pods {
-		uids[pods[i].Name] = pods[i].UID
-	}
-	return uids
+	return set
+}
+
+func spreadOver(key string) []corev1.TopologySpreadConstraint {
+	return []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule}}
+}
+
+func packed(key string, cliques ...string) *v1alpha1.SchedulingPolicyConfig {
+	return &v1alpha1.SchedulingPolicyConfig{NetworkPackGroups: []v1alpha1.NetworkPackGroupConfig{
+		{CliqueNames: cliques, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule},
+	}}
 }
