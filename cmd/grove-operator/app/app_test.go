@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/component-base/metrics/legacyregistry"
 )
 
 // try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
@@ -140,7 +141,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	if code, _ := get(healthHandler(&ready), "/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz answers %d once the caches are filled", code)
 	}
-	if code, body := get(metricsHandler(), "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
+	if code, body := get(metricsHandler(legacyregistry.Handler()), "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
 		t.Errorf("/metrics answers %d, %.100q", code, body)
 	}
 }
@@ -150,7 +151,8 @@ func TestHelp(t *testing.T) {
 	if code != 0 || err != "" {
 		t.Errorf("exit code %d, said %q", code, err)
 	}
-	for _, flag := range []string{"--kubeconfig", "--namespace", "--leader-elect", "--health-address", "--metrics-address", "--log-level", "--log-format"} {
+	for _, flag := range []string{"--kubeconfig", "--namespace", "--max-requests-in-flight", "--scheduler-backend", "--network-topology-key", "--initc-image", "--leader-elect",
+		"--leader-elect-namespace", "--leader-elect-lease-duration", "--health-address", "--metrics-address", "--metrics-auth", "--log-level", "--log-format"} {
 		if !strings.Contains(out, flag) {
 			t.Errorf("help doesn't tell of %s", flag)
 		}
@@ -206,7 +208,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
-// Metrics are for those whom the API server allows to get them.
+// Metrics are for those whom the API server allows to get them, and nobody is asked about what isn't served.
 func TestMetricsAuth(t *testing.T) {
 	kube := fake.NewClientset()
 	asked := 0
@@ -232,24 +234,27 @@ func TestMetricsAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(authorized(kube, metricsHandler()))
+	server := httptest.NewUnstartedServer(metricsHandler(authorized(kube, legacyregistry.Handler())))
 	server.TLS = secure
 	server.StartTLS()
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for _, test := range []struct {
-		authorization string
-		want          int
+		path, authorization string
+		want                int
 	}{
-		{"", http.StatusUnauthorized},
-		{"Basic abc", http.StatusUnauthorized},
-		{"Bearer forged", http.StatusUnauthorized},
-		{"Bearer stranger", http.StatusForbidden},
-		{"Bearer broken", http.StatusServiceUnavailable},
-		{"Bearer prometheus", http.StatusOK},
-		{"Bearer prometheus", http.StatusOK},
+		{"/metrics", "", http.StatusUnauthorized},
+		{"/metrics", "Basic abc", http.StatusUnauthorized},
+		{"/metrics", "Bearer forged", http.StatusUnauthorized},
+		{"/metrics", "Bearer stranger", http.StatusForbidden},
+		{"/metrics?stranger", "Bearer stranger", http.StatusForbidden},
+		{"/metrics", "Bearer broken", http.StatusServiceUnavailable},
+		{"/metrics", "Bearer prometheus", http.StatusOK},
+		{"/metrics", "Bearer prometheus", http.StatusOK},
+		{"/", "Bearer another", http.StatusNotFound},
+		{"/metrics/" + strings.Repeat("x", 1<<19), "Bearer another", http.StatusNotFound},
 	} {
-		request, err := http.NewRequest(http.MethodGet, server.URL+"/metrics", nil)
+		request, err := http.NewRequest(http.MethodGet, server.URL+test.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +264,7 @@ func TestMetricsAuth(t *testing.T) {
 			t.Fatal(err)
 		}
 		if response.Body.Close(); response.StatusCode != test.want {
-			t.Errorf("%q: %d; want %d", test.authorization, response.StatusCode, test.want)
+			t.Errorf("%.20q of %.20s: %d; want %d", test.authorization, test.path, response.StatusCode, test.want)
 		}
 	}
 	if asked != 4 {

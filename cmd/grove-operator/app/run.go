@@ -17,6 +17,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
 
 	"grove.io/grove/cmd/internal/logging"
@@ -95,13 +96,13 @@ func run(ctx context.Context, o Options) error {
 // serveMetrics serves them to everybody or, over HTTPS, to those whom the API server allows to get them.
 func serveMetrics(servers *servers, o Options, kube kubernetes.Interface) error {
 	if !o.MetricsAuth {
-		return servers.serve("metrics", o.MetricsAddress, metricsHandler(), nil)
+		return servers.serve("metrics", o.MetricsAddress, metricsHandler(legacyregistry.Handler()), nil)
 	}
 	secure, err := selfSigned()
 	if err != nil {
 		return err
 	}
-	return servers.serve("metrics", o.MetricsAddress, authorized(kube, metricsHandler()), secure)
+	return servers.serve("metrics", o.MetricsAddress, metricsHandler(authorized(kube, legacyregistry.Handler())), secure)
 }
 
 // lead calls work once this replica leads, and returns when work has, or when the lease was lost. The lease is released only
