@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -158,55 +156,6 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
-
-func TestRequestsInFlightAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const inFlight, requests = 192, 300
-		var running atomic.Int32
-		proceed := make(chan struct{})
-		transport := &limitInFlight{limit: newLimit(inFlight), next: roundTripper(func(*http.Request) (*http.Response, error) {
-			running.Add(1)
-			<-proceed
-			return &http.Response{}, nil
-		})}
-		send := func(method, url string) {
-			request, _ := http.NewRequestWithContext(t.Context(), method, url, nil)
-			go func() {
-				if _, err := transport.RoundTrip(request); err != nil {
-					t.Error(err)
-				}
-			}()
-		}
-		expect := func(what string, want int32) {
-			t.Helper()
-			synctest.Wait()
-			if got := running.Load(); got != want {
-				t.Errorf("%d requests are under way after %s; want %d", got, what, want)
-			}
-		}
-		for range requests {
-			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podcliques/a/status")
-			send(http.MethodPost, "http://server/apis/events.k8s.io/v1/namespaces/n/events")
-		}
-		expect("descriptions", 1)
-		for range requests {
-			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podgangs/a/status")
-		}
-		expect("statuses of PodGangs", 3)
-		for range requests {
-			send(http.MethodPatch, "http://server/api/v1/namespaces/n/pods/a")
-		}
-		expect("pods", inFlight)
-		send(http.MethodGet, "http://server/api/v1/pods?watch=true")
-		expect("a watch", inFlight+1)
-		close(proceed)
-		expect("all were answered", 4*requests+1)
-	})
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 // Metrics are for those whom the API server allows to get them, and nobody is asked about what isn't served.
 func TestMetricsAuth(t *testing.T) {

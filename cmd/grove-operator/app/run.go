@@ -74,7 +74,7 @@ func run(ctx context.Context, o Options) error {
 	if err := servers.serve("health", o.HealthAddress, healthHandler(&ready), nil); err != nil {
 		return err
 	}
-	if err := serveMetrics(servers, o, clients.kube); err != nil {
+	if err := serveMetrics(servers, o, clients.unlimited); err != nil {
 		return err
 	}
 
@@ -93,7 +93,7 @@ func run(ctx context.Context, o Options) error {
 	if !o.LeaderElect {
 		return operator.Run(ctx)
 	}
-	return lead(ctx, o, clients.kube.CoordinationV1(), operator.Run)
+	return lead(ctx, o, clients.unlimited.CoordinationV1(), operator.Run)
 }
 
 // serveMetrics serves them to everybody or, over HTTPS, to those whom the API server allows to get them.
