@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -20,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/component-base/metrics/legacyregistry"
 )
 
 // try runs the program with an API server that answers as a handler does, and returns its exit code and what it printed.
@@ -140,7 +139,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	if code, _ := get(healthHandler(&ready), "/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz answers %d once the caches are filled", code)
 	}
-	if code, body := get(metricsHandler(), "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
+	if code, body := get(metricsHandler(legacyregistry.Handler()), "/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") {
 		t.Errorf("/metrics answers %d, %.100q", code, body)
 	}
 }
@@ -150,63 +149,15 @@ func TestHelp(t *testing.T) {
 	if code != 0 || err != "" {
 		t.Errorf("exit code %d, said %q", code, err)
 	}
-	for _, flag := range []string{"--kubeconfig", "--namespace", "--leader-elect", "--health-address", "--metrics-address", "--log-level", "--log-format"} {
+	for _, flag := range []string{"--kubeconfig", "--namespace", "--max-requests-in-flight", "--scheduler-backend", "--network-topology-key", "--initc-image", "--leader-elect",
+		"--leader-elect-namespace", "--leader-elect-lease-duration", "--health-address", "--metrics-address", "--metrics-auth", "--log-level", "--log-format"} {
 		if !strings.Contains(out, flag) {
 			t.Errorf("help doesn't tell of %s", flag)
 		}
 	}
 }
 
-func TestRequestsInFlightAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const inFlight, requests = 192, 300
-		var running atomic.Int32
-		proceed := make(chan struct{})
-		transport := &limitInFlight{limit: newLimit(inFlight), next: roundTripper(func(*http.Request) (*http.Response, error) {
-			running.Add(1)
-			<-proceed
-			return &http.Response{}, nil
-		})}
-		send := func(method, url string) {
-			request, _ := http.NewRequestWithContext(t.Context(), method, url, nil)
-			go func() {
-				if _, err := transport.RoundTrip(request); err != nil {
-					t.Error(err)
-				}
-			}()
-		}
-		expect := func(what string, want int32) {
-			t.Helper()
-			synctest.Wait()
-			if got := running.Load(); got != want {
-				t.Errorf("%d requests are under way after %s; want %d", got, what, want)
-			}
-		}
-		for range requests {
-			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podcliques/a/status")
-			send(http.MethodPost, "http://server/apis/events.k8s.io/v1/namespaces/n/events")
-		}
-		expect("descriptions", 1)
-		for range requests {
-			send(http.MethodPatch, "http://server/apis/grove.io/v1alpha1/namespaces/n/podgangs/a/status")
-		}
-		expect("statuses of PodGangs", 3)
-		for range requests {
-			send(http.MethodPatch, "http://server/api/v1/namespaces/n/pods/a")
-		}
-		expect("pods", inFlight)
-		send(http.MethodGet, "http://server/api/v1/pods?watch=true")
-		expect("a watch", inFlight+1)
-		close(proceed)
-		expect("all were answered", 4*requests+1)
-	})
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
-
-// Metrics are for those whom the API server allows to get them.
+// Metrics are for those whom the API server allows to get them, and nobody is asked about what isn't served.
 func TestMetricsAuth(t *testing.T) {
 	kube := fake.NewClientset()
 	asked := 0
@@ -232,24 +183,27 @@ func TestMetricsAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(authorized(kube, metricsHandler()))
+	server := httptest.NewUnstartedServer(metricsHandler(authorized(kube, legacyregistry.Handler())))
 	server.TLS = secure
 	server.StartTLS()
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for _, test := range []struct {
-		authorization string
-		want          int
+		path, authorization string
+		want                int
 	}{
-		{"", http.StatusUnauthorized},
-		{"Basic abc", http.StatusUnauthorized},
-		{"Bearer forged", http.StatusUnauthorized},
-		{"Bearer stranger", http.StatusForbidden},
-		{"Bearer broken", http.StatusServiceUnavailable},
-		{"Bearer prometheus", http.StatusOK},
-		{"Bearer prometheus", http.StatusOK},
+		{"/metrics", "", http.StatusUnauthorized},
+		{"/metrics", "Basic abc", http.StatusUnauthorized},
+		{"/metrics", "Bearer forged", http.StatusUnauthorized},
+		{"/metrics", "Bearer stranger", http.StatusForbidden},
+		{"/metrics?stranger", "Bearer stranger", http.StatusForbidden},
+		{"/metrics", "Bearer broken", http.StatusServiceUnavailable},
+		{"/metrics", "Bearer prometheus", http.StatusOK},
+		{"/metrics", "Bearer prometheus", http.StatusOK},
+		{"/", "Bearer another", http.StatusNotFound},
+		{"/metrics/" + strings.Repeat("x", 1<<19), "Bearer another", http.StatusNotFound},
 	} {
-		request, err := http.NewRequest(http.MethodGet, server.URL+"/metrics", nil)
+		request, err := http.NewRequest(http.MethodGet, server.URL+test.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +213,7 @@ func TestMetricsAuth(t *testing.T) {
 			t.Fatal(err)
 		}
 		if response.Body.Close(); response.StatusCode != test.want {
-			t.Errorf("%q: %d; want %d", test.authorization, response.StatusCode, test.want)
+			t.Errorf("%.20q of %.20s: %d; want %d", test.authorization, test.path, response.StatusCode, test.want)
 		}
 	}
 	if asked != 4 {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,24 +25,26 @@ const (
 	verdictHolds = time.Minute
 	// mostVerdicts bounds what strangers can make the operator remember.
 	mostVerdicts = 1000
+	// mostReviews bounds how many tokens strangers can make the operator ask about at a time.
+	mostReviews = 8
 )
 
-// authorized lets only those through to a handler whom the API server knows by their token and lets get the path. The package for
-// this in k8s.io/apiserver would link CEL, gRPC and OpenTelemetry into the operator.
+// authorized lets only those through to the handler of metrics whom the API server knows by their token and lets get them. The
+// package for this in k8s.io/apiserver would link CEL, gRPC and OpenTelemetry into the operator.
 func authorized(kube kubernetes.Interface, next http.Handler) http.Handler {
-	verdicts := cache.NewLRUExpireCache(mostVerdicts)
+	verdicts, reviews := cache.NewLRUExpireCache(mostVerdicts), semaphore.NewWeighted(mostReviews)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok || token == "" {
 			http.Error(w, "give a bearer token", http.StatusUnauthorized)
 			return
 		}
-		key := fmt.Sprintf("%x %s", sha256.Sum256([]byte(token)), r.URL.Path)
+		key := sha256.Sum256([]byte(token)) // whatever strangers send, it takes no more than this
 		code, known := verdicts.Get(key)
 		if !known {
 			var err error
-			if code, err = judge(r, kube, token); err != nil {
-				klog.FromContext(r.Context()).Error(err, "Asking the API server about a token failed", "path", r.URL.Path)
+			if code, err = judge(r.Context(), kube, reviews, token); err != nil {
+				klog.FromContext(r.Context()).Error(err, "Asking the API server about a token failed")
 				http.Error(w, "the API server couldn't be asked about the token", http.StatusServiceUnavailable)
 				return
 			}
@@ -50,16 +54,20 @@ func authorized(kube kubernetes.Interface, next http.Handler) http.Handler {
 		case http.StatusOK:
 			next.ServeHTTP(w, r)
 		case http.StatusForbidden:
-			http.Error(w, "may not get "+r.URL.Path, http.StatusForbidden)
+			http.Error(w, "may not get "+metricsPath, http.StatusForbidden)
 		default:
 			http.Error(w, "the token isn't valid", http.StatusUnauthorized)
 		}
 	})
 }
 
-// judge asks the API server who has a token, and whether they may get the path.
-func judge(r *http.Request, kube kubernetes.Interface, token string) (code int, err error) {
-	review, err := kube.AuthenticationV1().TokenReviews().Create(r.Context(),
+// judge asks the API server who has a token, and whether they may get metrics.
+func judge(ctx context.Context, kube kubernetes.Interface, reviews *semaphore.Weighted, token string) (code int, err error) {
+	if err := reviews.Acquire(ctx, 1); err != nil {
+		return 0, fmt.Errorf("waiting for other reviews: %w", err)
+	}
+	defer reviews.Release(1)
+	review, err := kube.AuthenticationV1().TokenReviews().Create(ctx,
 		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("reviewing a token: %w", err)
@@ -72,10 +80,10 @@ func judge(r *http.Request, kube kubernetes.Interface, token string) (code int, 
 	for key, value := range user.Extra {
 		extra[key] = authorizationv1.ExtraValue(value)
 	}
-	access, err := kube.AuthorizationV1().SubjectAccessReviews().Create(r.Context(), &authorizationv1.SubjectAccessReview{
+	access, err := kube.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
 		Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
-			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: r.URL.Path, Verb: "get"},
+			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: metricsPath, Verb: "get"},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {

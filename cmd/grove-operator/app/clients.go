@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"golang.org/x/sync/semaphore"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/discovery"
@@ -26,8 +27,11 @@ var oldestServer = version.MajorMinor(1, 33)
 
 // clients are the operator's connections to one API server.
 type clients struct {
+	// grove and kube share the limit of requests in flight.
 	grove versioned.Interface
 	kube  kubernetes.Interface
+	// unlimited is for leases and reviews of tokens, which mustn't wait behind the work's requests.
+	unlimited kubernetes.Interface
 }
 
 // connect makes the clients, and checks that the API server answers and serves what the operator needs.
@@ -36,18 +40,11 @@ func connect(o Options) (clients, error) {
 	if err != nil {
 		return clients{}, err
 	}
-	kubeConfig := rest.CopyConfig(config)
-	kubeConfig.ContentType = apiruntime.ContentTypeProtobuf
-	kubeConfig.AcceptContentTypes = apiruntime.ContentTypeProtobuf + "," + apiruntime.ContentTypeJSON
-	kube, err := kubernetes.NewForConfig(kubeConfig)
+	made, err := newClients(config, o.MaxRequestsInFlight)
 	if err != nil {
 		return clients{}, fmt.Errorf("the API server can't be used: %w", err)
 	}
-	grove, err := versioned.NewForConfig(config)
-	if err != nil {
-		return clients{}, fmt.Errorf("the API server can't be used: %w", err)
-	}
-	return clients{grove: grove, kube: kube}, checkServer(kube.Discovery(), config.Host)
+	return made, checkServer(made.kube.Discovery(), config.Host)
 }
 
 // restConfig says how to reach the API server. Requests aren't slowed down by the client: a number of them in flight is all
@@ -59,9 +56,29 @@ func restConfig(o Options) (*rest.Config, error) {
 	}
 	config.QPS = -1
 	config.UserAgent = fmt.Sprintf("%s/%s (%s/%s)", userAgent, buildVersion(), runtime.GOOS, runtime.GOARCH)
-	limit := newLimit(o.MaxRequestsInFlight)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &limitInFlight{next: next, limit: limit} })
 	return config, nil
+}
+
+func newClients(config *rest.Config, inFlight int) (made clients, err error) {
+	if made.unlimited, err = newKube(config); err != nil {
+		return clients{}, err
+	}
+	limited := rest.CopyConfig(config)
+	slots := semaphore.NewWeighted(int64(inFlight))
+	limited.Wrap(func(next http.RoundTripper) http.RoundTripper { return &limitInFlight{next: next, slots: slots} })
+	if made.kube, err = newKube(limited); err != nil {
+		return clients{}, err
+	}
+	made.grove, err = versioned.NewForConfig(limited)
+	return made, err
+}
+
+// newKube makes a client for Kubernetes' own kinds, which the API server serves as protobuf, too.
+func newKube(config *rest.Config) (kubernetes.Interface, error) {
+	config = rest.CopyConfig(config)
+	config.ContentType = apiruntime.ContentTypeProtobuf
+	config.AcceptContentTypes = apiruntime.ContentTypeProtobuf + "," + apiruntime.ContentTypeJSON
+	return kubernetes.NewForConfig(config)
 }
 
 func loadConfig(kubeconfig string) (*rest.Config, error) {

@@ -1,50 +1,18 @@
 package app
 
 import (
+	"io"
 	"net/http"
-	"strings"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// What describes pods may take only a part of the requests in flight, one request for each so many: where the API server is busy, pods
-// come first, and more changes go into each status. What PodGangs say is waited for, by pods too.
-const (
-	podGangStatusShare = 96
-	descriptionShare   = 192
-)
-
-// limit bounds how many requests are under way at a time.
-type limit struct {
-	all, podGangStatuses, descriptions chan struct{}
-}
-
-func newLimit(inFlight int) limit {
-	return limit{
-		all:             make(chan struct{}, inFlight),
-		podGangStatuses: make(chan struct{}, max(1, inFlight/podGangStatusShare)),
-		descriptions:    make(chan struct{}, max(1, inFlight/descriptionShare)),
-	}
-}
-
-// slots are those that a request takes, in the order in which it waits for them: while it waits for a part, it holds nothing
-// that others wait for.
-func (l limit) slots(request *http.Request) []chan struct{} {
-	path := request.URL.Path
-	switch {
-	case request.Method == http.MethodGet:
-		return []chan struct{}{l.all}
-	case strings.HasSuffix(path, "/status") && strings.Contains(path, "/podgangs/"):
-		return []chan struct{}{l.podGangStatuses, l.all}
-	case strings.HasSuffix(path, "/status"), strings.HasSuffix(path, "/events"):
-		return []chan struct{}{l.descriptions, l.all}
-	default:
-		return []chan struct{}{l.all}
-	}
-}
-
-// limitInFlight keeps requests within a limit. Watches don't count: they are under way all the time.
+// limitInFlight bounds how many requests are under way at a time, each until its response has been read to the end or closed: a
+// long list counts for as long as it takes. Watches don't count, since they are under way all the time.
 type limitInFlight struct {
-	next http.RoundTripper
-	limit
+	next  http.RoundTripper
+	slots *semaphore.Weighted
 }
 
 // RoundTrip waits until the limit allows a request, and sends it.
@@ -52,13 +20,37 @@ func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error)
 	if request.URL.Query().Get("watch") == "true" {
 		return l.next.RoundTrip(request)
 	}
-	for _, slot := range l.slots(request) {
-		select {
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-		case <-request.Context().Done():
-			return nil, request.Context().Err()
+	if err := l.slots.Acquire(request.Context(), 1); err != nil {
+		if request.Body != nil {
+			request.Body.Close() // as every RoundTripper has to, also where it sends nothing
 		}
+		return nil, err
 	}
-	return l.next.RoundTrip(request)
+	release := sync.OnceFunc(func() { l.slots.Release(1) })
+	response, err := l.next.RoundTrip(request)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	response.Body = &countedBody{ReadCloser: response.Body, release: release}
+	return response, nil
+}
+
+// countedBody is the body of a response that counts until it ends.
+type countedBody struct {
+	io.ReadCloser
+	release func()
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.release()
+	}
+	return n, err
+}
+
+func (b *countedBody) Close() error {
+	defer b.release()
+	return b.ReadCloser.Close()
 }

@@ -9,14 +9,18 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
 
 	"grove.io/grove/cmd/internal/logging"
@@ -70,7 +74,7 @@ func run(ctx context.Context, o Options) error {
 	if err := servers.serve("health", o.HealthAddress, healthHandler(&ready), nil); err != nil {
 		return err
 	}
-	if err := serveMetrics(servers, o, clients.kube); err != nil {
+	if err := serveMetrics(servers, o, clients.unlimited); err != nil {
 		return err
 	}
 
@@ -89,44 +93,36 @@ func run(ctx context.Context, o Options) error {
 	if !o.LeaderElect {
 		return operator.Run(ctx)
 	}
-	return lead(ctx, o, clients, operator.Run)
+	return lead(ctx, o, clients.unlimited.CoordinationV1(), operator.Run)
 }
 
 // serveMetrics serves them to everybody or, over HTTPS, to those whom the API server allows to get them.
 func serveMetrics(servers *servers, o Options, kube kubernetes.Interface) error {
 	if !o.MetricsAuth {
-		return servers.serve("metrics", o.MetricsAddress, metricsHandler(), nil)
+		return servers.serve("metrics", o.MetricsAddress, metricsHandler(legacyregistry.Handler()), nil)
 	}
 	secure, err := selfSigned()
 	if err != nil {
 		return err
 	}
-	return servers.serve("metrics", o.MetricsAddress, authorized(kube, metricsHandler()), secure)
+	return servers.serve("metrics", o.MetricsAddress, metricsHandler(authorized(kube, legacyregistry.Handler())), secure)
 }
 
 // lead calls work once this replica leads, and returns when work has, or when the lease was lost. The lease is released only
 // after work has returned, so that two replicas never work at a time.
-func lead(ctx context.Context, o Options, clients clients, work func(context.Context) error) error {
-	namespace, err := leaseNamespace(o)
+func lead(ctx context.Context, o Options, leases coordinationv1client.LeasesGetter, work func(context.Context) error) error {
+	lock, err := leaseLock(o, leases)
 	if err != nil {
 		return err
 	}
-	identity := string(uuid.NewUUID())
-	if host, err := os.Hostname(); err == nil {
-		identity = host + "_" + identity
-	}
 	started := make(chan context.Context, 1)
+	// ReleaseOnCancel would also release when renewals fail, while the work still goes on.
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Name: leaseName,
-		Lock: &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Name: leaseName, Namespace: namespace},
-			Client:     clients.kube.CoordinationV1(),
-			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
-		},
-		LeaseDuration:   o.LeaseDuration,
-		RenewDeadline:   o.LeaseDuration * 2 / 3,
-		RetryPeriod:     o.LeaseDuration * 2 / 15,
-		ReleaseOnCancel: true,
+		Name:          leaseName,
+		Lock:          lock,
+		LeaseDuration: o.LeaseDuration,
+		RenewDeadline: renewDeadline(o),
+		RetryPeriod:   o.LeaseDuration * 2 / 15,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) { started <- leading },
 			OnStoppedLeading: func() {},
@@ -135,29 +131,76 @@ func lead(ctx context.Context, o Options, clients clients, work func(context.Con
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
-	holding, release := context.WithCancel(context.WithoutCancel(ctx))
-	defer release()
+	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		elector.Run(holding)
+		elector.Run(electing)
 	}()
 	var problem error
 	select {
 	case leading := <-started:
-		klog.FromContext(ctx).Info("Leading", "lease", klog.KRef(namespace, leaseName), "identity", identity)
-		working, stop := context.WithCancel(ctx)
-		defer stop()
-		context.AfterFunc(leading, stop)
-		problem = work(working)
+		klog.FromContext(ctx).Info("Leading", "lease", lock.Describe(), "identity", lock.Identity())
+		problem = whileLeading(ctx, leading, work)
 	case <-ctx.Done():
 	}
-	release()
+	stop()
 	<-ended
+	if elector.IsLeader() {
+		release(ctx, o, lock)
+	}
 	if problem == nil && ctx.Err() == nil {
 		return errLeaseLost
 	}
 	return problem
+}
+
+// leaseLock holds the lease under an identity that no other replica has.
+func leaseLock(o Options, leases coordinationv1client.LeasesGetter) (resourcelock.Interface, error) {
+	namespace, err := leaseNamespace(o)
+	if err != nil {
+		return nil, err
+	}
+	identity := string(uuid.NewUUID())
+	if host, err := os.Hostname(); err == nil {
+		identity = host + "_" + identity
+	}
+	return &resourcelock.LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Name: leaseName, Namespace: namespace},
+		Client:     leases,
+		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
+	}, nil
+}
+
+// renewDeadline is how long a leader tries to renew its lease before it stops. The rest of the lease's duration is for the work to end.
+func renewDeadline(o Options) time.Duration { return o.LeaseDuration * 2 / 3 }
+
+// whileLeading calls work with a context that ends when either of the two does.
+func whileLeading(ctx, leading context.Context, work func(context.Context) error) error {
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(leading, stop)()
+	return work(working)
+}
+
+// release gives up the lease if this replica still holds it, so that another needn't wait until it has run out.
+func release(ctx context.Context, o Options, lock resourcelock.Interface) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewDeadline(o))
+	defer cancel()
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		held, _, err := lock.Get(ctx)
+		if err != nil || held.HolderIdentity != lock.Identity() {
+			return err
+		}
+		now := metav1.Now()
+		return lock.Update(ctx, resourcelock.LeaderElectionRecord{
+			LeaseDurationSeconds: 1, AcquireTime: now, RenewTime: now, LeaderTransitions: held.LeaderTransitions,
+		})
+	})
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Releasing the lease failed", "lease", lock.Describe())
+	}
 }
 
 // completeInitImage takes the image of the operator's own pod where the flag gives none.

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"k8s.io/component-base/metrics/legacyregistry"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // metrics of requests and queues
 	"k8s.io/klog/v2"
 )
@@ -35,9 +34,12 @@ func healthHandler(r *readiness) http.Handler {
 	return mux
 }
 
-func metricsHandler() http.Handler {
+// metricsPath is the only path that is served with the metrics.
+const metricsPath = "/metrics"
+
+func metricsHandler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", legacyregistry.Handler())
+	mux.Handle("GET "+metricsPath, metrics)
 	return mux
 }
 
