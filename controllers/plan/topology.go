@@ -158,7 +158,7 @@ func (s Shape) Keeps(key, podClique string) bool {
 }
 
 // Weaker says what the scheduler doesn't do of what is required for a unit, so that each pod by itself follows those placed
-// before it: what is required holds, but a domain may be chosen in which not all find room.
+// before it by pod affinity.
 func (t Topology) Weaker(base bool, podCliques []string, s Shape) []string {
 	var weaker []string
 	kept := func(key string, by []string) bool {
@@ -166,12 +166,13 @@ func (t Topology) Weaker(base bool, podCliques []string, s Shape) []string {
 	}
 	for _, key := range t.requiredSpread() {
 		if base && !kept(key, podCliques) {
-			weaker = append(weaker, fmt.Sprintf("one %s for all pods of the replica", key))
+			weaker = append(weaker, fmt.Sprintf("one %s for all pods of the replica isn't promised, since another pod may be placed ahead of the first, which chooses it", key))
 		}
 	}
 	for _, p := range t.Packs {
 		if p.Required && !kept(p.Key, p.PodCliques) {
-			weaker = append(weaker, fmt.Sprintf("one %s for the pods of %s", p.Key, strings.Join(p.PodCliques, ", ")))
+			weaker = append(weaker, fmt.Sprintf("one %s for the pods of %s is required of each pod by pod affinity, so that the scheduler may begin where not all of "+
+				"them fit, and wait there", p.Key, strings.Join(p.PodCliques, ", ")))
 		}
 	}
 	return weaker

@@ -24,7 +24,7 @@ func (b builder) place(pod *corev1ac.PodApplyConfiguration, m plan.Membership, s
 			pod.Spec.WithTopologySpreadConstraints(spreadLeads(constraint, pod.Labels[v1alpha1.LabelPodCliqueSet]))
 		}
 		if !inUnit(constraint.TopologyKey) {
-			b.followReplica(pod, constraint, leads)
+			b.followReplica(pod, constraint, m, leads)
 		}
 	}
 	if p := b.topology.PackOf(podClique); p != nil && !inUnit(p.Key) {
@@ -40,11 +40,12 @@ func (b builder) place(pod *corev1ac.PodApplyConfiguration, m plan.Membership, s
 
 // followReplica leads a pod to the domain that its replica is in. A pod may be placed anywhere as long as its own affinity matches
 // nothing but itself, so where the domain is required the others follow the first pod alone, and wait for it. The first pod itself is
-// only drawn to the others: a required term would keep it from choosing.
-func (b builder) followReplica(pod *corev1ac.PodApplyConfiguration, constraint corev1.TopologySpreadConstraint, leads bool) {
+// only drawn to the others: a required term would keep it from choosing. In a unit that is placed at one go no pod can wait for another,
+// which the scheduler may take up later: there they follow whichever comes first.
+func (b builder) followReplica(pod *corev1ac.PodApplyConfiguration, constraint corev1.TopologySpreadConstraint, m plan.Membership, leads bool) {
 	replica := map[string]string{v1alpha1.LabelPodGang: pod.Labels[v1alpha1.LabelPodGang]}
 	required := constraint.WhenUnsatisfiable == corev1.DoNotSchedule && !leads
-	if required {
+	if atOneGo := b.Scheduling.Gangs && m.Base && !m.Surplus; required && !atOneGo {
 		replica[v1alpha1.LabelReplicaLead] = v1alpha1.ReplicaLead
 	}
 	follow(pod, constraint.TopologyKey, required, metav1ac.LabelSelector().WithMatchLabels(replica))

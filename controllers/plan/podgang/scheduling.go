@@ -145,8 +145,8 @@ func (g Gang) gangScheduling(units []plan.Unit, problems []plan.Problem) verdict
 		return v
 	}
 	if weaker := g.weaker(units); len(weaker) > 0 {
-		return verdict{true, v1alpha1.ReasonTopologyWeakened, fmt.Sprintf("every unit is placed all or nothing; %s is required of each pod by pod affinity, "+
-			"so that the scheduler may begin where not all of them fit, and wait there: it has no %s", weaker[0], g.Scheduling.Missing())}
+		return verdict{true, v1alpha1.ReasonTopologyWeakened, fmt.Sprintf("every unit is placed all or nothing; %s: the scheduler has no %s",
+			weaker[0], g.Scheduling.Missing())}
 	}
 	return verdict{true, v1alpha1.ReasonEnforced, "every unit is placed all or nothing"}
 }
