@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -312,6 +313,9 @@ func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectNam
 			k.name, name.Name, err, ownerKind, owner.Set)
 	case isTooLarge(err):
 		return refuse(tooLarge, "%s %s would be larger than etcd takes: scale the %s %s in, or divide it into several", k.name, name.Name, ownerKind, owner.Set)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+		return refuse(v1alpha1.ReasonForbiddenChild, "the API server refuses %s %s: %v; raise the quota, or scale in what uses it: gangs of which each has "+
+			"a part of their pods hold it from each other", k.name, name.Name, err)
 	case apierrors.IsForbidden(err):
 		return refuse(v1alpha1.ReasonForbiddenChild, "the API server refuses %s %s: %v", k.name, name.Name, err)
 	default:
