@@ -132,7 +132,8 @@ func componentPatches(opts Options) []map[string]any {
 	if !opts.StockClientLimits {
 		alone["kube-api-qps"], alone["kube-api-burst"] = unthrottled, unthrottled
 	}
-	apiServer := map[string]string{}
+	// Of the plugins that aren't enabled by default, this one is in OpenShift, and asks for more rights.
+	apiServer := map[string]string{"enable-admission-plugins": "OwnerReferencesPermissionEnforcement"}
 	if opts.Audit {
 		apiServer["audit-log-maxsize"] = "10240" // MiB; by default the log is rotated at 100 MiB
 	}
