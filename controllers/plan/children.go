@@ -159,7 +159,7 @@ func (b *childBuilder) scalingGroup(group *v1alpha1.PodCliqueScalingGroupConfig)
 // cliqueTemplate is what the PodCliques of one clique have in common.
 type cliqueTemplate struct {
 	*v1alpha1.PodCliqueTemplateSpec
-	spec grovev1alpha1.PodCliqueSpecApplyConfiguration
+	spec grovev1alpha1.AppliedPodCliqueSpecApplyConfiguration
 	hash string
 }
 
@@ -168,7 +168,7 @@ func (b *childBuilder) cliqueTemplates() []cliqueTemplate {
 	var templates []cliqueTemplate
 	for i, hash := range b.podTemplateHashes() {
 		clique := &b.cliques()[i]
-		spec := grovev1alpha1.PodCliqueSpec().
+		spec := grovev1alpha1.AppliedPodCliqueSpec().
 			WithRoleName(roleOf(clique)).
 			WithPodSpec(podSpecConfiguration(&clique.Spec.PodSpec)).
 			WithStartsAfter(clique.Spec.StartsAfter...)

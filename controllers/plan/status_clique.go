@@ -59,7 +59,7 @@ func (c Clique) Begins() bool {
 		return false
 	}
 	bySlice := c.sliceCounts()
-	least := cliqueMinAvailable(&c.Object.Spec, replicasOf(c.Object.Spec.Replicas))
+	least := cliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&c.Object.Spec), replicasOf(c.Object.Spec.Replicas))
 	return slices.ContainsFunc(c.slices(), func(slice slice) bool { return bySlice[slice.name].scheduled < least })
 }
 
@@ -85,7 +85,7 @@ func (c Clique) everySlice(bySlice map[string]*counts, number func(*counts) int3
 	if c.off() {
 		return true, ""
 	}
-	least := cliqueMinAvailable(&c.Object.Spec, replicasOf(c.Object.Spec.Replicas))
+	least := cliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&c.Object.Spec), replicasOf(c.Object.Spec.Replicas))
 	for _, slice := range c.slices() {
 		if slice.group != nil && *slice.group >= groupMinAvailable(&c.Group.Spec) {
 			break

@@ -78,7 +78,7 @@ func (c Clique) membership(id podIdentity, t template, i int32) membership {
 	m := membership{
 		unit:    PodGangName(c.Set.Name, i),
 		base:    true,
-		surplus: id.index >= cliqueMinAvailable(&c.Object.Spec, replicasOf(c.Object.Spec.Replicas)),
+		surplus: id.index >= cliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&c.Object.Spec), replicasOf(c.Object.Spec.Replicas)),
 	}
 	if c.Group != nil && *id.group >= groupMinAvailable(&c.Group.Spec) {
 		at := slices.IndexFunc(t.groups, func(g *v1alpha1.PodCliqueScalingGroupConfig) bool {

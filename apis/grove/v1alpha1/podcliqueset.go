@@ -174,6 +174,7 @@ type NetworkPackGroupConfig struct {
 
 // PodCliqueTemplateSpec describes one component of a replica.
 //
+// +kubebuilder:validation:XValidation:fieldPath=`.spec.replicas`,rule=`!has(self.spec.minAvailable) || self.spec.replicas < 1 || self.spec.replicas >= self.spec.minAvailable`,messageExpression=`'%d is below the floor, minAvailable, which is %d; only 0, which turns the clique off, is allowed below it'.format([self.spec.replicas, self.spec.minAvailable])`
 // +kubebuilder:validation:XValidation:fieldPath=`.spec.autoScalingConfig.maxReplicas`,rule=`!has(self.spec.autoScalingConfig) || self.spec.autoScalingConfig.maxReplicas >= (has(self.spec.minAvailable) ? self.spec.minAvailable : self.spec.replicas)`,messageExpression=`'%d is below minAvailable of clique "%s", which is %d'.format([self.spec.autoScalingConfig.maxReplicas, self.name, has(self.spec.minAvailable) ? self.spec.minAvailable : self.spec.replicas])`
 // +kubebuilder:validation:XValidation:fieldPath=`.spec.minAvailable`,reason=FieldValueForbidden,rule=`self.spec.?minAvailable == oldSelf.spec.?minAvailable`,messageExpression=`'minAvailable of clique "%s" is immutable: it was %s'.format([self.name, has(oldSelf.spec.minAvailable) ? string(oldSelf.spec.minAvailable) : 'unset'])`
 // +kubebuilder:validation:XValidation:fieldPath=`.spec.roleName`,reason=FieldValueForbidden,rule=`(has(self.spec.roleName) ? self.spec.roleName : "") == (has(oldSelf.spec.roleName) ? oldSelf.spec.roleName : "")`,messageExpression=`'roleName of clique "%s" is immutable: it was "%s"'.format([self.name, (has(oldSelf.spec.roleName) ? oldSelf.spec.roleName : "")])`
@@ -225,6 +226,7 @@ type AutoScalingConfig struct {
 
 // PodCliqueScalingGroupConfig describes a group of cliques that scale together.
 //
+// +kubebuilder:validation:XValidation:fieldPath=`.replicas`,rule=`!has(self.minAvailable) || self.replicas < 1 || self.replicas >= self.minAvailable`,messageExpression=`'%d is below the floor, minAvailable, which is %d; only 0, which turns the scaling group off, is allowed below it'.format([self.replicas, self.minAvailable])`
 // +kubebuilder:validation:XValidation:fieldPath=`.scaleConfig.maxReplicas`,rule=`!has(self.scaleConfig) || self.scaleConfig.maxReplicas >= self.minAvailable`,messageExpression=`'%d is below minAvailable of scaling group "%s", which is %d'.format([self.scaleConfig.maxReplicas, self.name, self.minAvailable])`
 // +kubebuilder:validation:XValidation:fieldPath=`.cliqueNames`,reason=FieldValueForbidden,rule=`sets.equivalent(self.cliqueNames, oldSelf.cliqueNames)`,messageExpression=`'cliqueNames of scaling group "%s" are immutable: they were %s'.format([self.name, oldSelf.cliqueNames])`
 // +kubebuilder:validation:XValidation:fieldPath=`.minAvailable`,reason=FieldValueForbidden,rule=`self.minAvailable == oldSelf.minAvailable`,messageExpression=`'minAvailable of scaling group "%s" is immutable: it was %d'.format([self.name, oldSelf.minAvailable])`
