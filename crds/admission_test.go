@@ -12,12 +12,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
@@ -46,14 +49,18 @@ func newApplier(t *testing.T) applier {
 }
 
 func (a applier) apply(ctx context.Context, document string, dryRun ...string) error {
+	options := metav1.PatchOptions{FieldManager: "test", FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
+	_, err := a.applyAs(ctx, document, options)
+	return err
+}
+
+func (a applier) applyAs(ctx context.Context, document string, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
-		return err
+		return nil, err
 	}
-	options := metav1.PatchOptions{FieldManager: "test", FieldValidation: metav1.FieldValidationStrict, DryRun: dryRun}
-	_, err := a.client.Resource(resources[object.GetKind()]).Namespace(metav1.NamespaceDefault).
+	return a.client.Resource(resources[object.GetKind()]).Namespace(metav1.NamespaceDefault).
 		Patch(ctx, object.GetName(), types.ApplyPatchType, []byte(document), options)
-	return err
 }
 
 // applyAll applies all documents but the last one for good, and the last one as a dry run.
@@ -119,19 +126,20 @@ func TestScale(t *testing.T) {
 		replicas         int
 		want             string
 	}{
-		{"PodClique", "scale-a", `{"podSpec":{"containers":[]},"replicas":3,"minAvailable":2}`, 1,
-			`PodClique.grove.io "scale-a" is invalid: spec.replicas: Invalid value: 1 is below the floor, minAvailable, which is 2; only 0, which turns the clique off, is allowed below it`},
+		{"PodClique", "scale-a", `{"podSpec":{"containers":[]},"replicas":3,"minAvailable":2}`, 1, ""}, // counts as 2
 		{"PodClique", "scale-b", `{"podSpec":{"containers":[]},"replicas":3,"minAvailable":2}`, 0, ""},
 		{"PodClique", "scale-c", `{"podSpec":{"containers":[]},"replicas":3,"minAvailable":2}`, 9999, ""},
 		{"PodClique", "scale-d", `{"podSpec":{"containers":[]}}`, 10000,
 			`PodClique.grove.io "scale-d" is invalid: spec.replicas: Invalid value: 10000: spec.replicas in body should be less than or equal to 9999`},
-		{"PodCliqueScalingGroup", "scale-e", `{"cliqueNames":["a"],"replicas":3,"minAvailable":2}`, 1,
-			`PodCliqueScalingGroup.grove.io "scale-e" is invalid: spec.replicas: Invalid value: 1 is below the floor, minAvailable, which is 2; only 0, which turns the scaling group off, is allowed below it`},
+		{"PodCliqueScalingGroup", "scale-e", `{"cliqueNames":["a"],"replicas":3,"minAvailable":2}`, 1, ""},
 		{"PodCliqueScalingGroup", "scale-f", `{"cliqueNames":["a"],"replicas":3,"minAvailable":2}`, 0, ""},
 		{"PodCliqueScalingGroup", "scale-g", `{"cliqueNames":["a"]}`, 1000,
 			`PodCliqueScalingGroup.grove.io "scale-g" is invalid: spec.replicas: Invalid value: 1000: spec.replicas in body should be less than or equal to 999`},
 		{"PodCliqueSet", "scale-h", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]}}}]}}`, 10000,
 			`PodCliqueSet.grove.io "scale-h" is invalid: spec.replicas: Invalid value: 10000: spec.replicas in body should be less than or equal to 9999`},
+		{"PodCliqueSet", "scale-i", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]},"replicas":11}}]}}`, 1819,
+			`PodCliqueSet.grove.io "scale-i" is invalid: spec.replicas: Invalid value: 1819 replicas with 11 pods each would be 20009 pods, and a set may have 20000: lower replicas, or those of cliques or scaling groups`},
+		{"PodCliqueSet", "scale-j", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]},"replicas":11}}]}}`, 1818, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -247,4 +255,87 @@ func TestServiceNameMayBeginWithDigit(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// TestPodSpecOfPodCliqueIsOne: what others merge into the podSpec of a PodClique goes with the next write of who owns it, whole,
+// and managedFields have one line for it. In a template everybody may give a part.
+func TestPodSpecOfPodCliqueIsOne(t *testing.T) {
+	server := newApplier(t)
+	const (
+		owned = `{"podSpec":{"containers":[{"name":"main","image":"a","env":[{"name":"A","value":"a"}]}]}}`
+		other = `{"podSpec":{"containers":[{"name":"main","image":"a"},{"name":"theirs","image":"b"}],"nodeSelector":{"x":"y"}}}`
+	)
+	podClique := func(spec string) string {
+		return fmt.Sprintf(`{"apiVersion":"grove.io/v1alpha1","kind":"PodClique","metadata":{"name":"one-a-0"},"spec":%s}`, spec)
+	}
+	set := func(spec string) string {
+		return fmt.Sprintf(`{"apiVersion":"grove.io/v1alpha1","kind":"PodCliqueSet","metadata":{"name":"one"},`+
+			`"spec":{"replicas":1,"template":{"cliques":[{"name":"a","spec":%s}]}}}`, spec)
+	}
+	apply := func(manager, document string) *unstructured.Unstructured {
+		t.Helper()
+		object, err := server.applyAs(t.Context(), document, metav1.PatchOptions{FieldManager: manager, Force: ptr.To(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object
+	}
+	podSpecOf := func(object *unstructured.Unstructured) any {
+		if object.GetKind() == "PodClique" {
+			podSpec, _, _ := unstructured.NestedMap(object.Object, "spec", "podSpec")
+			return podSpec
+		}
+		list, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "cliques")
+		podSpec, _, _ := unstructured.NestedMap(list[0].(map[string]any), "spec", "podSpec")
+		return podSpec
+	}
+	want := podSpecOf(apply("owner", podClique(owned)))
+	merge := []byte(`{"spec":{"podSpec":{"nodeSelector":{"x":"y"}}}}`)
+	for name, foreign := range map[string]func() *unstructured.Unstructured{
+		"apply": func() *unstructured.Unstructured { return apply("other", podClique(other)) },
+		"patch": func() *unstructured.Unstructured {
+			object, err := server.client.Resource(resources["PodClique"]).Namespace(metav1.NamespaceDefault).
+				Patch(t.Context(), "one-a-0", types.MergePatchType, merge, metav1.PatchOptions{FieldManager: "another"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return object
+		},
+	} {
+		if cmp.Equal(want, podSpecOf(foreign())) {
+			t.Errorf("%s by another changes nothing: the test says little", name)
+		}
+		object := apply("owner", podClique(owned))
+		if diff := cmp.Diff(want, podSpecOf(object)); diff != "" {
+			t.Errorf("after %s by another: -want +got:\n%s", name, diff)
+		}
+		for _, entry := range object.GetManagedFields() {
+			if owns := strings.Contains(entry.FieldsV1.GetRawString(), `"f:podSpec":{}`); owns != (entry.Manager == "owner") {
+				t.Errorf("after %s by another, %s owns %s", name, entry.Manager, entry.FieldsV1.GetRawString())
+			}
+		}
+		fields, err := grovev1alpha1.ExtractPodClique(typed(t, object), "owner")
+		if err != nil || fields.Spec == nil || fields.Spec.PodSpec == nil || len(fields.Spec.PodSpec.Containers) != 1 {
+			t.Errorf("what the owner applied can't be told from managedFields: %v, %+v", err, fields)
+		}
+	}
+
+	apply("owner", set(owned))
+	apply("other", set(other))
+	object := apply("owner", set(owned))
+	merged := fmt.Sprint(podSpecOf(object))
+	for _, part := range []string{"theirs", "nodeSelector", "env"} {
+		if !strings.Contains(merged, part) {
+			t.Errorf("the template's podSpec has lost %s: %s", part, merged)
+		}
+	}
+}
+
+func typed(t *testing.T, object *unstructured.Unstructured) *v1alpha1.PodClique {
+	t.Helper()
+	podClique := &v1alpha1.PodClique{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, podClique); err != nil {
+		t.Fatal(err)
+	}
+	return podClique
 }

@@ -15,17 +15,18 @@ import (
 
 // The parts of the rule against cycles. It begins with a map from the cliques that wait to those that they wait for, and
 // drops, in each round, the cliques that wait for none in the map any more: a list of one element is mapped again and
-// again, which gives a value a name without nesting. Cliques that wait for none are not in the map to begin with, so 31
-// rounds empty it unless there is a cycle among the at most 32 cliques. A name that comes twice, which is refused elsewhere,
-// counts once: a map with it twice would be an error, and hide the reason.
+// again, which gives a value a name without nesting. An empty list is no wait, and goes in the first round. Each round drops
+// one clique at least, or none from then on: so after as many rounds as there can be cliques, what is left is on a cycle or
+// waits for one. A name that comes twice, which is refused elsewhere, counts once: a map with it twice would be an error, and
+// hide the reason.
 const (
-	cycleRounds = 31
+	cycleRounds = 32
 	cycleStart  = `[self.cliques.map(c, c.name)].map(names, self.cliques.transformMapEntry(i, c, has(c.spec.startsAfter) && names.indexOf(c.name) == i, {c.name: c.spec.startsAfter}))`
 	cycleRound  = `.map(r, r.transformMap(n, a, a.exists(s, s in r), a))`
 	cycleEnd    = `.all(r, r.size() == 0)`
 )
 
-// The parts of its message. What is left is on a cycle or waits for one. So the function f that maps each of them to the
+// The parts of its message. What is left waits for something left. So the function f that maps each of them to the
 // first one left that it waits for leads into a cycle: f applied 32 times, by squaring it 5 times, ends on it. From
 // there 32 steps go round once at least, and stop at the first clique that comes again.
 const (
@@ -125,6 +126,9 @@ func randomCliques(random *rand.Rand) cliques {
 			if allowed && random.Float64() < density {
 				c.startsAfter[name] = append(c.startsAfter[name], c.names[j])
 			}
+		}
+		if c.startsAfter[name] == nil && random.IntN(2) == 0 {
+			c.startsAfter[name] = []string{}
 		}
 	}
 	return c

@@ -51,9 +51,7 @@ func (a admission) validate(states ...map[string]any) (errs field.ErrorList, cos
 		if len(errs) > 0 {
 			return append(errs, field.InternalError(nil, fmt.Errorf("an earlier state is refused already"))), 0
 		}
-		defaulting.Default(state, a.structural)
-		errs = validation.ValidateCustomResource(nil, state, a.schema)
-		errs = append(errs, listtype.ValidateListSetsAndMaps(nil, a.structural, state)...)
+		errs = a.validateSchema(state)
 		if !slices.ContainsFunc(errs, blocking) {
 			broken, left := a.rules.Validate(context.Background(), nil, a.structural, state, old, celconfig.RuntimeCELCostBudget)
 			errs, cost = append(errs, broken...), celconfig.RuntimeCELCostBudget-left
@@ -61,6 +59,13 @@ func (a admission) validate(states ...map[string]any) (errs field.ErrorList, cos
 		old = state
 	}
 	return errs, cost
+}
+
+// validateSchema sets defaults, and returns what is wrong before rules are looked at.
+func (a admission) validateSchema(state map[string]any) field.ErrorList {
+	defaulting.Default(state, a.structural)
+	errs := validation.ValidateCustomResource(nil, state, a.schema)
+	return append(errs, listtype.ValidateListSetsAndMaps(nil, a.structural, state)...)
 }
 
 // blocking tells whether the API server leaves rules unchecked after an error of the schema.

@@ -16,6 +16,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=grove.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AppliedPodCliqueSpec"):
+		return &grovev1alpha1.AppliedPodCliqueSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AutoScalingConfig"):
 		return &grovev1alpha1.AutoScalingConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CurrentlyUpdating"):

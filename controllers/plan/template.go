@@ -92,7 +92,7 @@ func Raised(replicas, minAvailable int32) int32 {
 
 // CliqueReplicas is how many pods each pod group of a PodClique shall have.
 func CliqueReplicas(podClique *v1alpha1.PodClique) int32 {
-	return Raised(ReplicasOf(podClique.Spec.Replicas), CliqueMinAvailable(&podClique.Spec))
+	return Raised(ReplicasOf(podClique.Spec.Replicas), CliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&podClique.Spec)))
 }
 
 // ScalingGroupReplicas is how many group replicas a scaling group shall have in each replica of the set.

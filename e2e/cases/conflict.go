@@ -33,7 +33,7 @@ func takenNames(owner *metav1.OwnerReference) []taken {
 	return []taken{{
 		set:          "by-podclique",
 		kind:         podCliques,
-		object:       &v1alpha1.PodClique{ObjectMeta: metav1.ObjectMeta{Name: "by-podclique-a-0"}, Spec: newClique("a", 1, 1).Spec},
+		object:       &v1alpha1.PodClique{ObjectMeta: metav1.ObjectMeta{Name: "by-podclique-a-0"}, Spec: v1alpha1.AppliedPodCliqueSpec(newClique("a", 1, 1).Spec)},
 		reporterKind: podCliqueSets,
 		reporter:     "by-podclique",
 		message:      "PodClique by-podclique-a-0 exists and isn't controlled by anything",

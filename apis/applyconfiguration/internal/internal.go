@@ -23,6 +23,32 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: io.grove.grove.apis.grove.v1alpha1.AppliedPodCliqueSpec
+  map:
+    fields:
+    - name: autoScalingConfig
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.AutoScalingConfig
+    - name: minAvailable
+      type:
+        scalar: numeric
+    - name: podSpec
+      type:
+        namedType: io.k8s.api.core.v1.PodSpec
+        elementRelationship: atomic
+    - name: replicas
+      type:
+        scalar: numeric
+      default: 1
+    - name: roleName
+      type:
+        scalar: string
+    - name: startsAfter
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.grove.grove.apis.grove.v1alpha1.AutoScalingConfig
   map:
     fields:
@@ -92,7 +118,7 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
     - name: spec
       type:
-        namedType: io.grove.grove.apis.grove.v1alpha1.PodCliqueSpec
+        namedType: io.grove.grove.apis.grove.v1alpha1.AppliedPodCliqueSpec
     - name: status
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.PodCliqueStatus

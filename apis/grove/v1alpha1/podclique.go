@@ -29,7 +29,7 @@ type PodClique struct {
 
 	// spec is what Grove took from the PodCliqueSet's template.
 	// +required
-	Spec PodCliqueSpec `json:"spec"`
+	Spec AppliedPodCliqueSpec `json:"spec"`
 	// status is what Grove observed last.
 	// +optional
 	Status PodCliqueStatus `json:"status,omitempty"`
@@ -45,9 +45,8 @@ type PodCliqueList struct {
 	Items []PodClique `json:"items"`
 }
 
-// PodCliqueSpec describes the pods of a clique.
+// PodCliqueSpec describes the pods of a clique, in the template of a PodCliqueSet.
 //
-// +kubebuilder:validation:XValidation:fieldPath=`.replicas`,rule=`!has(self.minAvailable) || self.replicas < 1 || self.replicas >= self.minAvailable`,messageExpression=`'%d is below the floor, minAvailable, which is %d; only 0, which turns the clique off, is allowed below it'.format([self.replicas, self.minAvailable])`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.nodeName`,reason=FieldValueForbidden,rule=`!has(self.podSpec.nodeName)`,message=`podSpec.nodeName can not be given: the scheduler chooses the node`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.hostname`,reason=FieldValueForbidden,rule=`!has(self.podSpec.hostname)`,message=`podSpec.hostname can not be given: a pod is found under its own name`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.subdomain`,reason=FieldValueForbidden,rule=`!has(self.podSpec.subdomain)`,message=`podSpec.subdomain can not be given: it is the name of the headless service`
@@ -78,6 +77,44 @@ type PodCliqueSpec struct {
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
 	// startsAfter names the cliques that have to be up before this one's containers start. They can't wait for this one in
 	// turn. Used with CliqueStartupTypeExplicit, otherwise checked but ignored. Immutable.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=31
+	// +kubebuilder:validation:items:MaxLength=63
+	StartsAfter []string `json:"startsAfter,omitempty"`
+	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
+	// +optional
+	AutoScalingConfig *AutoScalingConfig `json:"autoScalingConfig,omitempty"`
+}
+
+// AppliedPodCliqueSpec is the PodCliqueSpec of a template as Grove applies it to a PodClique. It has the same fields, so that
+// Go converts one into the other, and other rules: podSpec is written by Grove alone, while many may take part in a template's;
+// and replicas is what autoscalers write, who know nothing of minAvailable.
+type AppliedPodCliqueSpec struct {
+	// roleName is the value of the label grove.io/role. Grove gives it always.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+	RoleName string `json:"roleName,omitempty"`
+	// podSpec is the spec of the clique's pods, as a whole: what others merge into it goes with Grove's next write.
+	// +required
+	// +structType=atomic
+	PodSpec corev1.PodSpec `json:"podSpec"`
+	// replicas is the number of pods in a slice. 0 turns the clique off; a number between that and minAvailable counts as
+	// minAvailable, since autoscalers write such numbers. Default 1.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9999
+	Replicas *int32 `json:"replicas,omitempty"`
+	// minAvailable is how many pods of a slice have to be there: fewer are not placed, and fewer are a breach. Grove
+	// gives it always.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9999
+	MinAvailable *int32 `json:"minAvailable,omitempty"`
+	// startsAfter names the cliques that have to be up before this one's containers start. Used with
+	// CliqueStartupTypeExplicit, otherwise ignored.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=31

@@ -42,7 +42,6 @@ type PodCliqueScalingGroupList struct {
 
 // PodCliqueScalingGroupSpec describes a group of cliques that scale together.
 //
-// +kubebuilder:validation:XValidation:fieldPath=`.replicas`,rule=`!has(self.minAvailable) || self.replicas < 1 || self.replicas >= self.minAvailable`,messageExpression=`'%d is below the floor, minAvailable, which is %d; only 0, which turns the scaling group off, is allowed below it'.format([self.replicas, self.minAvailable])`
 // +kubebuilder:validation:XValidation:fieldPath=`.scaleConfig.maxReplicas`,rule=`!has(self.scaleConfig) || self.scaleConfig.maxReplicas <= 999`,messageExpression=`'%d is above 999, the most that a scaling group can have'.format([self.scaleConfig.maxReplicas])`
 type PodCliqueScalingGroupSpec struct {
 	// cliqueNames are the member cliques. A clique is a member of one group at most. Immutable.
@@ -52,8 +51,9 @@ type PodCliqueScalingGroupSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=63
 	CliqueNames []string `json:"cliqueNames"`
-	// replicas is how many times the members' pods run in each replica of the set: at least minAvailable, or 0, which turns
-	// the group off. Default 1.
+	// replicas is how many times the members' pods run in each replica of the set. 0 turns the group off. A number between
+	// that and minAvailable is refused in a template; in a PodCliqueScalingGroup it counts as minAvailable, since autoscalers
+	// write such numbers. Default 1.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0

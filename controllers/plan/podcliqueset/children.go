@@ -194,7 +194,7 @@ func (b *childBuilder) scalingGroup(config *v1alpha1.PodCliqueScalingGroupConfig
 // cliqueTemplate is what the PodCliques of one clique have in common.
 type cliqueTemplate struct {
 	*v1alpha1.PodCliqueTemplateSpec
-	spec grovev1alpha1.PodCliqueSpecApplyConfiguration
+	spec grovev1alpha1.AppliedPodCliqueSpecApplyConfiguration
 	hash string
 }
 
@@ -203,7 +203,7 @@ func (b *childBuilder) cliqueTemplates() []cliqueTemplate {
 	var templates []cliqueTemplate
 	for i, hash := range b.template.PodTemplateHashes() {
 		clique := &b.template.Cliques()[i]
-		spec := grovev1alpha1.PodCliqueSpec().
+		spec := grovev1alpha1.AppliedPodCliqueSpec().
 			WithRoleName(plan.RoleOf(clique)).
 			WithPodSpec(plan.PodSpecConfiguration(&clique.Spec.PodSpec)).
 			WithMinAvailable(plan.CliqueMinAvailable(&clique.Spec)).

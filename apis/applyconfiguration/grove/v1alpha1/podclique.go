@@ -21,7 +21,7 @@ type PodCliqueApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration    `json:""`
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what Grove took from the PodCliqueSet's template.
-	Spec *PodCliqueSpecApplyConfiguration `json:"spec,omitempty"`
+	Spec *AppliedPodCliqueSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is what Grove observed last.
 	Status *PodCliqueStatusApplyConfiguration `json:"status,omitempty"`
 }
@@ -247,7 +247,7 @@ func (b *PodCliqueApplyConfiguration) ensureObjectMetaApplyConfigurationExists()
 // WithSpec sets the Spec field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Spec field is set to the value of the last call.
-func (b *PodCliqueApplyConfiguration) WithSpec(value *PodCliqueSpecApplyConfiguration) *PodCliqueApplyConfiguration {
+func (b *PodCliqueApplyConfiguration) WithSpec(value *AppliedPodCliqueSpecApplyConfiguration) *PodCliqueApplyConfiguration {
 	b.Spec = value
 	return b
 }

@@ -9,8 +9,9 @@ package v1alpha1
 type PodCliqueScalingGroupSpecApplyConfiguration struct {
 	// cliqueNames are the member cliques. A clique is a member of one group at most. Immutable.
 	CliqueNames []string `json:"cliqueNames,omitempty"`
-	// replicas is how many times the members' pods run in each replica of the set: at least minAvailable, or 0, which turns
-	// the group off. Default 1.
+	// replicas is how many times the members' pods run in each replica of the set. 0 turns the group off. A number between
+	// that and minAvailable is refused in a template; in a PodCliqueScalingGroup it counts as minAvailable, since autoscalers
+	// write such numbers. Default 1.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// minAvailable is how many group replicas each replica of the set needs. Default 1. Immutable.
 	MinAvailable *int32 `json:"minAvailable,omitempty"`

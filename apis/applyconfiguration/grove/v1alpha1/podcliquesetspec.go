@@ -11,13 +11,15 @@ import (
 //
 // PodCliqueSetSpec is what the user asks for.
 type PodCliqueSetSpecApplyConfiguration struct {
-	// replicas is how many times the whole template runs. Each replica is a PodGang of its own. 0 turns the set off.
+	// replicas is how many times the whole template runs. Each replica is a PodGang of its own. 0 turns the set off. Times what
+	// the template says, it may come to 20000 pods and to 5000 PodCliques. A set that has more already can only shrink.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// template describes one replica.
 	Template *PodCliqueSetTemplateSpecApplyConfiguration `json:"template,omitempty"`
 	// replicaSpreadConstraints spread the replicas, each as a unit, over the domains of a topology key; each replica stays
 	// inside one domain. DoNotSchedule requires that, ScheduleAnyway prefers it. Grove sets the selectors, so labelSelector and
-	// matchLabelKeys can't be given. At most 8. Immutable.
+	// matchLabelKeys can't be given, and a podSpec can't have a constraint of its own with the same topologyKey and
+	// whenUnsatisfiable. At most 8. Immutable.
 	ReplicaSpreadConstraints []v1.TopologySpreadConstraint `json:"replicaSpreadConstraints,omitempty"`
 	// updateStrategy says how pods are replaced after a podSpec has changed.
 	UpdateStrategy *UpdateStrategyApplyConfiguration `json:"updateStrategy,omitempty"`

@@ -10,17 +10,18 @@ import (
 // PodCliqueSetTemplateSpecApplyConfiguration represents a declarative configuration of the PodCliqueSetTemplateSpec type for use
 // with apply.
 //
-// The rules of this type are those that look at more than one clique or group. The longest, against cycles, is put together
-// and explained in crds/cycle_test.go. Two rules keep generated names apart: pods of a standalone clique "a-0" and of a
+// The rules of this type are those that look at more than one clique or group. Those against cycles and
+// against too many pods are put together and explained in crds/cycle_test.go and crds/bounds_test.go. Two rules keep generated names apart: pods of a standalone clique "a-0" and of a
 // member clique "a" would share names, and so would the HorizontalPodAutoscalers of a group "a-0" and of a clique "a".
 // PodCliqueSetTemplateSpec describes one replica of a PodCliqueSet.
 type PodCliqueSetTemplateSpecApplyConfiguration struct {
-	// cliques are the components, 1 to 32. Names can't be added, removed or changed after creation, nor can their order where
+	// cliques are the components, 1 to 32, with 5000 pods at most in a replica of the set. Names can't be added, removed or changed after creation, nor can their order where
 	// it has a meaning: with CliqueStartupTypeInOrder, and where there are scaling groups, whose pods are ranked in it.
 	Cliques []PodCliqueTemplateSpecApplyConfiguration `json:"cliques,omitempty"`
 	// cliqueStartupType is the order in which cliques start. Default CliqueStartupTypeAnyOrder. Immutable.
 	CliqueStartupType *grovev1alpha1.CliqueStartupType `json:"cliqueStartupType,omitempty"`
-	// priorityClassName is the priority class of every pod: a gang has one priority. Immutable.
+	// priorityClassName is the priority class of every pod: a gang has one priority. It can't be one of Kubernetes' own, which
+	// begin with "system-". Immutable.
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
 	// terminationDelay is how long a replica that was available may have fewer pods than its minimum before all its pods
 	// are replaced together, in the notation of Go: 90s, 1h30m. Default 4h.

@@ -9,7 +9,7 @@ import (
 // PodCliqueSpecApplyConfiguration represents a declarative configuration of the PodCliqueSpec type for use
 // with apply.
 //
-// PodCliqueSpec describes the pods of a clique.
+// PodCliqueSpec describes the pods of a clique, in the template of a PodCliqueSet.
 type PodCliqueSpecApplyConfiguration struct {
 	// roleName is the value of the label grove.io/role. Default: the clique's name. Immutable.
 	RoleName *string `json:"roleName,omitempty"`
