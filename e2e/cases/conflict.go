@@ -51,10 +51,10 @@ func takenNames(owner *metav1.OwnerReference) []taken {
 	}, {
 		set:          "by-account",
 		kind:         serviceAccounts,
-		object:       &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "by-account"}},
+		object:       &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "grove-by-account"}},
 		reporterKind: podCliqueSets,
 		reporter:     "by-account",
-		message:      "ServiceAccount by-account exists and isn't controlled by anything",
+		message:      "ServiceAccount grove-by-account exists and isn't controlled by anything",
 		pods:         podNames("by-account-a-0", 2),
 	}, {
 		set:  "by-pod",

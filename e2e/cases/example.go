@@ -49,9 +49,9 @@ func exampleChildren() names {
 		},
 		scalingGroups:   {"distributed-training-training-infrastructure"},
 		services:        {"distributed-training-headless"},
-		serviceAccounts: {"distributed-training"},
-		roles:           {"distributed-training"},
-		roleBindings:    {"distributed-training"},
+		serviceAccounts: {"grove-distributed-training"},
+		roles:           {"grove-distributed-training"},
+		roleBindings:    {"grove-distributed-training"},
 	}
 }
 
@@ -152,7 +152,7 @@ func (s *scope) checkPod(name, podClique string, labels map[string]string, env, 
 	}
 	// Kubernetes itself copies labels of the node.
 	maps.DeleteFunc(pod.Labels, func(label, _ string) bool { return strings.HasPrefix(label, "topology.kubernetes.io/") })
-	want := podIdentity{labels, env, name, "distributed-training-headless", example, podClique}
+	want := podIdentity{labels, env, name, "distributed-training-headless", "grove-" + example, podClique}
 	got := podIdentity{pod.Labels, pod.Spec.Containers[0].Env, pod.Spec.Hostname, pod.Spec.Subdomain,
 		pod.Spec.ServiceAccountName, metav1.GetControllerOf(pod).Name}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -2,8 +2,11 @@ package cases
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,11 +79,13 @@ func GangFull() types.Feature {
 		Feature()
 }
 
-// GangMinimum checks the order in which a set of small minima gets what there is: its base unit, then its scaled unit, then surplus.
+// GangMinimum checks the order in which a set of small minima gets what there is: its base unit, then the surplus of a standalone clique, which
+// competes with nothing else, and the scaled unit, and at last the surplus of members.
 func GangMinimum() types.Feature {
 	base := []string{"ten-a-0-0", "ten-b-0-0-0", "ten-c-0-0-0"}
 	scaled := []string{"ten-b-0-1-0", "ten-c-0-1-0"}
-	surplus := []string{"ten-a-0-1", "ten-c-0-0-1", "ten-c-0-0-2", "ten-c-0-1-1", "ten-c-0-1-2"}
+	standalone := []string{"ten-a-0-1"}
+	surplus := []string{"ten-c-0-0-1", "ten-c-0-0-2", "ten-c-0-1-1", "ten-c-0-1-2"}
 	return features.New("a gang of minima of 1").
 		Assess("nothing on 2 nodes, and no surplus", step(func(s *scope) {
 			s.addNodes(zone, rack, 2)
@@ -95,19 +100,33 @@ func GangMinimum() types.Feature {
 			s.waitForBound(base)
 			s.waitForCondition("ten-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionFalse, says, "minCount (2)")
 			s.waitForBound(base)
-			s.mustExist("ten", base, scaled)
+			s.eventually("pods of ten", func() (string, error) {
+				want := slices.Sorted(slices.Values(slices.Concat(base, scaled, standalone)))
+				return cmp.Diff(want, slices.Sorted(maps.Keys(s.podUIDs("ten")))), nil
+			})
 			s.waitUntilAvailable("ten")
+			s.eventually("what surplus of ten-c-0 waits for", func() (string, error) {
+				podClique, err := s.grove.GroveV1alpha1().PodCliques(s.namespace).Get(s.ctx, "ten-c-0", metav1.GetOptions{})
+				if err != nil {
+					return "", err
+				}
+				scheduled := meta.FindStatusCondition(podClique.Status.Conditions, v1alpha1.ConditionPodCliqueScheduled)
+				if scheduled == nil || scheduled.Status != metav1.ConditionTrue || !strings.Contains(scheduled.Message, "waits until gang unit ten-0-x-1 is scheduled") {
+					return fmt.Sprintf("%+v", scheduled), nil
+				}
+				return "", nil
+			})
 		})).
-		Assess("the scaled unit on 5", step(func(s *scope) {
+		Assess("the scaled unit and what competes with nothing on 6", step(func(s *scope) {
 			s.addNodes(zone, rack, 1)
-			s.addNodes(zone, rack, 1)
-			s.waitForBound(base, scaled)
+			s.addNodes(zone, rack, 2)
+			s.waitForBound(base, scaled, standalone)
 			s.waitForCondition("ten-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionTrue)
 		})).
 		Assess("then surplus", step(func(s *scope) {
-			s.addNodes(zone, rack, 5)
-			s.waitForBound(base, scaled, surplus)
-			s.waitForPods("ten", base, scaled, surplus)
+			s.addNodes(zone, rack, 4)
+			s.waitForBound(base, scaled, standalone, surplus)
+			s.waitForPods("ten", base, scaled, standalone, surplus)
 		})).
 		Feature()
 }

@@ -61,12 +61,12 @@ func UsersPods() types.Feature {
 			if pod.Spec.ServiceAccountName != "own" {
 				s.Errorf("the pod runs as %q", pod.Spec.ServiceAccountName)
 			}
-			binding, err := s.core.RbacV1().RoleBindings(s.namespace).Get(s.ctx, "web", metav1.GetOptions{})
+			binding, err := s.core.RbacV1().RoleBindings(s.namespace).Get(s.ctx, "grove-web", metav1.GetOptions{})
 			if err != nil {
 				s.Fatal(err)
 			}
 			want := []rbacv1.Subject{
-				{Kind: "ServiceAccount", Name: "web", Namespace: s.namespace},
+				{Kind: "ServiceAccount", Name: "grove-web", Namespace: s.namespace},
 				{Kind: "ServiceAccount", Name: "own", Namespace: s.namespace},
 			}
 			if diff := cmp.Diff(want, binding.Subjects); diff != "" {

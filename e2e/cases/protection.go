@@ -47,9 +47,9 @@ func Protection(dir string) e2etypes.Feature {
 			s.mustKubectl("annotate", "pod/job-worker-0-0-0", "example.com/note=mine")
 			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=1")
 			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=2")
-			was := s.get(roles, "job")
-			s.delete(roles, "job", metav1.DeleteOptions{})
-			s.waitForReplacement(roles, "job", was.GetUID())
+			was := s.get(roles, "grove-job")
+			s.delete(roles, "grove-job", metav1.DeleteOptions{})
+			s.waitForReplacement(roles, "grove-job", was.GetUID())
 			s.waitForChildren("job", names{pods: teamPods()})
 		})).
 		Assess("an annotation of the set lifts it", step(func(s *scope) {

@@ -122,9 +122,9 @@ type drifting struct {
 // driftingChildren has one child of each kind, in the order of how much depends on them.
 var driftingChildren = []drifting{
 	{pods, "job-worker-0-1-0", `{"metadata": {"labels": {"grove.io/pod-index": "7"}}}`},
-	{serviceAccounts, "job", `{"metadata": {"labels": {"grove.io/podcliqueset": "other"}}}`},
-	{roles, "job", `{"rules": []}`},
-	{roleBindings, "job", `{"subjects": []}`},
+	{serviceAccounts, "grove-job", `{"metadata": {"labels": {"grove.io/podcliqueset": "other"}}}`},
+	{roles, "grove-job", `{"rules": []}`},
+	{roleBindings, "grove-job", `{"subjects": []}`},
 	{services, "job-headless", `{"spec": {"publishNotReadyAddresses": false, "selector": {"grove.io/podcliqueset": "other"}}}`},
 	{podGangs, "job-0", `{"spec": {"podGroups": []}}`},
 	{scalingGroups, "job-team", `{"spec": {"minAvailable": 2}}`},
@@ -137,9 +137,9 @@ func teamChildren() names {
 		podGangs:        {"job-0"},
 		scalingGroups:   {"job-team"},
 		services:        {"job-headless"},
-		serviceAccounts: {"job"},
-		roles:           {"job"},
-		roleBindings:    {"job"},
+		serviceAccounts: {"grove-job"},
+		roles:           {"grove-job"},
+		roleBindings:    {"grove-job"},
 	}
 }
 
