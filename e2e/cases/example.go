@@ -168,10 +168,12 @@ func (s *scope) checkExampleStatus() {
 		Replicas:          2,
 		UpdatedReplicas:   2,
 		AvailableReplicas: 2,
-		Selector:          "app.kubernetes.io/managed-by=grove,grove.io/podcliqueset=distributed-training",
+		Selector:          "grove.io/podcliqueset=distributed-training,grove.io/replica-lead=true",
 		Phase:             v1alpha1.PodCliqueSetAvailable,
 		Conditions: []metav1.Condition{
 			{Type: "Available", Status: "True", Reason: "AllReplicasAvailable"},
+			{Type: "Ready", Status: "True", Reason: "AllReplicasAvailable"},
+			{Type: "Complete", Status: "False", Reason: "Running"},
 			{Type: "Progressing", Status: "False", Reason: "AllReplicasAvailable"},
 			{Type: "ResourcesApplied", Status: "True", Reason: "Applied"},
 		},
@@ -265,7 +267,7 @@ func (s *scope) checkExampleChildren() {
 }
 
 func fullPodGroup(name string, pods int32) v1alpha1.PodGroupStatus {
-	return v1alpha1.PodGroupStatus{Name: name, Desired: pods, Scheduled: pods, Available: pods, Ready: pods}
+	return v1alpha1.PodGroupStatus{Name: name, Desired: pods, Scheduled: pods, Available: pods, Ready: pods, Created: pods}
 }
 
 // checkDebuggingCommands runs what the documentation recommends, and looks at the columns.

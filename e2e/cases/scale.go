@@ -3,7 +3,6 @@ package cases
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -150,11 +149,12 @@ func (c scaling) feature(name string) types.Feature {
 			c.scaleTo(s, 3, 4)
 		})).
 		Assess("without an alarm", step(func(s *scope) { s.mustNotWarn("job") })).
-		Assess("not below minAvailable", step(func(s *scope) {
-			out, err := s.kubectl("scale", c.kind.Resource+"/"+c.name, "--replicas=1")
-			if err == nil || !strings.Contains(err.Error(), "minAvailable, which is 2") {
-				s.Errorf("scaled below minAvailable: got error %v, output %q", err, out)
-			}
+		Assess("below minAvailable, which amounts to that", step(func(s *scope) {
+			before := s.podUIDs("job")
+			s.mustKubectl("scale", c.kind.Resource+"/"+c.name, "--replicas=1")
+			s.mustKeep(before, s.waitForPods("job", c.pods(3, 2)))
+			s.waitUntilAvailable("job")
+			c.scaleTo(s, 3, 4)
 		})).
 		Assess("and keep that when the set is applied again", step(func(s *scope) {
 			set := c.set(3)
