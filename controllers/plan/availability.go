@@ -227,7 +227,7 @@ func (r Replica) Units() []Unit {
 		}
 	}
 	return units(r.Gang, func(group v1alpha1.PodGroup) PodGroup {
-		found := PodGroup{PodGroup: group}
+		found := PodGroup{PodGroup: group, Desired: group.MinReplicas}
 		// Otherwise the PodClique, or its scaling group, hasn't been seen at this size yet.
 		if counts := counted[group.Name]; counts != nil {
 			found.Counts = *counts

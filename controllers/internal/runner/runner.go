@@ -30,7 +30,7 @@ const (
 	childWorkers = 128
 	// statusWorkers is the same for a loop that writes statuses. Where the API server is slow, statuses wait, and more changes
 	// go into each: what they describe comes first.
-	statusWorkers = 2
+	statusWorkers = 4
 	// statusDelay is how long a change waits for others before a status is written.
 	statusDelay = 100 * time.Millisecond
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.

@@ -38,3 +38,4 @@ func TestQuietness(t *testing.T)      { testenv.Test(t, cases.Quietness(sample))
 func TestInvalidChild(t *testing.T)   { testenv.Test(t, cases.InvalidChild()) }
 func TestNamespaces(t *testing.T)     { testenv.Test(t, cases.Namespaces()) }
 func TestLeaderElection(t *testing.T) { testenv.Test(t, cases.LeaderElection()) }
+func TestPromptness(t *testing.T)     { testenv.Test(t, cases.Promptness()) }
