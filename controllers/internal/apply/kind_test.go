@@ -41,6 +41,7 @@ type accounts struct {
 	*testing.T
 	*Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	kube      kubernetes.Interface
+	tracker   *consistency.Tracker
 	namespace string
 	owner     Owner
 	writes    *writes
@@ -120,17 +121,12 @@ func newAccounts(t *testing.T) *accounts {
 	t.Cleanup(func() { close(stop); factory.Shutdown() })
 	factory.WaitForCacheSync(stop)
 	owner := &metav1.ObjectMeta{Namespace: namespace.Name, Name: "set", UID: "owner"}
+	tracker := &consistency.Tracker{}
 	return &accounts{
 		T: t, kube: setup, namespace: namespace.Name, writes: sent,
-		owner: Owner{Object: owner, Kind: "PodCliqueSet", Set: "set", Live: func(context.Context) (metav1.Object, error) { return owner, nil }},
-		Kind: NewKind(Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]{
-			Name: "ServiceAccount", Manager: manager, Fresh: &consistency.Tracker{},
-			Cache:   informer.GetIndexer(),
-			Extract: corev1ac.ExtractServiceAccount,
-			Client: func(namespace string) Client[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration] {
-				return kube.CoreV1().ServiceAccounts(namespace)
-			},
-		}),
+		owner:   Owner{Object: owner, Kind: "PodCliqueSet", Set: "set", Live: func(context.Context) (metav1.Object, error) { return owner, nil }},
+		tracker: tracker,
+		Kind:    NewKind("ServiceAccount", manager, tracker, informer.GetIndexer(), kube.CoreV1().ServiceAccounts, corev1ac.ExtractServiceAccount),
 	}
 }
 
@@ -210,7 +206,7 @@ func TestApplyCreatesThenSendsNothing(t *testing.T) {
 	if sent, _ := a.apply(); sent != "" {
 		t.Errorf("sent %q for a child that is as it should be", sent)
 	}
-	if !a.Fresh.Fresh(cache.MetaObjectToName(a.owner)) {
+	if !a.tracker.Fresh(cache.MetaObjectToName(a.owner)) {
 		t.Error("the cache has seen the write, and isn't fresh")
 	}
 }
@@ -417,6 +413,81 @@ func TestWhatTheAPIServerRefusesIsAProblem(t *testing.T) {
 	problems, err := Problems(a.Kind.Apply(t.Context(), a.owner, invalid))
 	if err != nil || len(problems) != 1 || problems[0].Reason != v1alpha1.ReasonInvalidChild || !strings.Contains(problems[0].Message, `"no good"`) {
 		t.Errorf("problems %v, error %v", problems, err)
+	}
+}
+
+// What the caller repeats of what it has read is remembered to be refused, too.
+func TestWhatWasRefusedIsNotSentAgainAsRead(t *testing.T) {
+	a := newAccounts(t)
+	a.apply()
+	read := map[string]*corev1.ServiceAccount{"child": a.get()}
+	a.writes.take()
+	for _, sent := range []string{"PATCH", ""} {
+		invalid := a.wanted().WithLabels(map[string]string{"no good": ""})
+		problems, err := Problems(a.AllRead(t.Context(), a.owner, []*corev1ac.ServiceAccountApplyConfiguration{invalid}, read))
+		if got := a.writes.take(); got != sent || len(problems) != 1 || err != nil {
+			t.Errorf("sent %q, want %q; problems %v, error %v", got, sent, problems, err)
+		}
+	}
+}
+
+func TestReplace(t *testing.T) {
+	a := newAccounts(t)
+	a.apply()
+	before := a.get()
+	a.writes.take()
+	if err := a.Replace(t.Context(), a.owner, []*corev1.ServiceAccount{before}, []*corev1ac.ServiceAccountApplyConfiguration{a.wanted()}); err != nil {
+		t.Fatal(err)
+	}
+	if sent := a.writes.take(); sent != "DELETE PATCH" {
+		t.Errorf("sent %q", sent)
+	}
+	after := a.get()
+	if after.UID == before.UID {
+		t.Error("the child wasn't replaced")
+	}
+	// Another has the name by now: it isn't taken for the one that ended.
+	if err := a.Replace(t.Context(), a.owner, []*corev1.ServiceAccount{before}, []*corev1ac.ServiceAccountApplyConfiguration{a.wanted()}); err != nil {
+		t.Error(err)
+	}
+	if again := a.get(); again.UID != after.UID {
+		t.Error("the successor was replaced, too")
+	}
+}
+
+// What serves the successor of its owner is taken over, even while it is being deleted.
+func TestInherited(t *testing.T) {
+	for name, inherited := range map[string]bool{"inherited": true, "left alone": false} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccounts(t)
+			a.Inherited = inherited
+			predecessors := metav1.OwnerReference{APIVersion: "v1", Kind: "PodCliqueSet", Name: "set", UID: "before", Controller: ptr.To(true)}
+			a.create(map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelPodCliqueSet: "set"}, predecessors)
+			a.edit(func(s *corev1.ServiceAccount) { s.Finalizers = []string{"example.com/slow"}; s.OwnerReferences = nil })
+			if err := a.kube.CoreV1().ServiceAccounts(a.namespace).Delete(t.Context(), "child", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			a.seen()
+			_, problems := a.apply()
+			if taken := metav1.IsControlledBy(a.get(), a.owner); taken != inherited || problems != nil {
+				t.Errorf("taken over: %v; problems %v", taken, problems)
+			}
+		})
+	}
+}
+
+func TestTooLargeIsAProblem(t *testing.T) {
+	for what, err := range map[string]error{
+		"etcd":           apierrors.NewInternalError(errors.New("etcdserver: request is too large")),
+		"etcd's client":  apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = trying to send message larger than max (2 vs. 1)")),
+		"the API server": apierrors.NewRequestEntityTooLargeError("limit is 3145728"),
+	} {
+		if !isTooLarge(err) {
+			t.Errorf("what %s says isn't recognised: %v", what, err)
+		}
+	}
+	if isTooLarge(nil) || isTooLarge(apierrors.NewInternalError(errors.New("etcdserver: leader changed"))) {
+		t.Error("any error is taken for one that says that an object is too large")
 	}
 }
 

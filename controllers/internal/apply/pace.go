@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
 
 	"grove.io/grove/controllers/plan"
 )
@@ -22,15 +22,21 @@ const (
 // hundreds change, more changes go into each. All writers of statuses share one. The zero value is ready for use.
 type Pace struct {
 	mu   sync.Mutex
-	held map[types.UID]time.Time
+	held map[described]time.Time
+}
+
+// described is an object of the kind that a field manager describes.
+type described struct {
+	manager string
+	name    cache.ObjectName
 }
 
 // hold is how long the changed status of an object still waits for more to say; 0 if it is to be written now.
-func (p *Pace) hold(object types.UID, urgency plan.Urgency, now time.Time) time.Duration {
+func (p *Pace) hold(object described, urgency plan.Urgency, now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.held == nil {
-		p.held = map[types.UID]time.Time{}
+		p.held = map[described]time.Time{}
 	}
 	since, ok := p.held[object]
 	if !ok {
@@ -44,8 +50,8 @@ func (p *Pace) hold(object types.UID, urgency plan.Urgency, now time.Time) time.
 	return max(0, since.Add(span).Sub(now))
 }
 
-// release is told that an object's status was written, or needn't be.
-func (p *Pace) release(object types.UID) {
+// release is told that an object's status was written, or needn't be, or that the object is gone.
+func (p *Pace) release(object described) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.held, object)

@@ -63,26 +63,27 @@ func NewStatus[T events.Object, S, A any, C StatusConfiguration[A, C], I StatusC
 // Write writes a status if it has changed and is to be written now, or returns how long it is held. An object that is gone, or was
 // replaced by another of its name, needs no status.
 func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency plan.Urgency, now time.Time) (wait time.Duration, err error) {
+	key := cache.MetaObjectToName(object)
+	held := described{manager: s.manager, name: key}
 	if equality.Semantic.DeepEqual(s.of(object), status) {
-		s.pace.release(object.GetUID())
+		s.pace.release(held)
 		return 0, nil
 	}
-	if wait := s.pace.hold(object.GetUID(), urgency, now); wait > 0 {
+	if wait := s.pace.hold(held, urgency, now); wait > 0 {
 		return wait, nil
 	}
-	key := cache.MetaObjectToName(object)
 	written, err := s.send(ctx, object, status, metav1.ApplyOptions{FieldManager: s.manager, Force: true})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		s.pace.release(object.GetUID())
+		s.pace.release(held)
 		return 0, nil
 	case isTooLarge(err):
-		s.pace.release(object.GetUID())
+		s.pace.release(held)
 		return 0, refuse(tooLarge, "the status of %s %s is larger than etcd takes: scale the set in, or divide it into several", s.manager, key)
 	case err != nil:
 		return 0, fmt.Errorf("applying the status of %s: %w", key, err)
 	}
-	s.pace.release(object.GetUID())
+	s.pace.release(held)
 	s.Wrote(key, s.cache, written.GetResourceVersion())
 	events.Transitions(s.recorder, object, s.conditions(s.of(object)), s.conditions(status))
 	return 0, nil
@@ -91,5 +92,6 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 // Gone drops what is remembered of an object that is gone. There is no error.
 func (s *Status[T, S]) Gone(_ context.Context, key cache.ObjectName) error {
 	s.Forget(key)
+	s.pace.release(described{manager: s.manager, name: key})
 	return nil
 }

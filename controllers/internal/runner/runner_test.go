@@ -12,9 +12,12 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"grove.io/grove/controllers/internal/consistency"
 )
 
 var key = cache.NewObjectName("ns", "a")
@@ -96,16 +99,61 @@ func TestConflictsAreRetriedQuietly(t *testing.T) {
 	}
 }
 
-func TestAPanicEndsTheProgramLoudly(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("a panic in a sync is swallowed")
+// One object must not end the operator for all.
+func TestAPanicIsAnErrorOfItsKey(t *testing.T) {
+	times, logged := syncs(t, time.Second, func(call int) (time.Duration, error) {
+		if call == 1 {
+			panic("oh")
 		}
-	}()
-	c := Children("test", func(context.Context, cache.ObjectName) (time.Duration, error) { panic("oh") })
-	defer c.queue.ShutDown()
-	c.Mark(key)
-	c.next(t.Context())
+		return 0, nil
+	})
+	if len(times) != 2 || len(logged) != 1 || !strings.Contains(logged[0], "panic: oh") {
+		t.Errorf("synced at %v, logged %v", times, logged)
+	}
+}
+
+func TestHead(t *testing.T) {
+	for name, test := range map[string]struct {
+		found   error
+		deleted bool
+		stale   bool
+		ending  bool
+		want    string
+		again   time.Duration
+	}{
+		"there":                        {want: "sync"},
+		"gone":                         {found: apierrors.NewNotFound(schema.GroupResource{}, "a"), want: "gone"},
+		"unreadable":                   {found: errors.New("no"), want: "no"},
+		"behind its own writes":        {stale: true, again: consistency.Retry},
+		"being deleted":                {deleted: true},
+		"being deleted, with more":     {deleted: true, ending: true, want: "ending"},
+		"being deleted, and is behind": {deleted: true, ending: true, stale: true, again: consistency.Retry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			did := ""
+			head := Head[*metav1.ObjectMeta]{
+				Get: func(cache.ObjectName) (*metav1.ObjectMeta, error) {
+					object := &metav1.ObjectMeta{}
+					if test.deleted {
+						object.DeletionTimestamp = &metav1.Time{}
+					}
+					return object, test.found
+				},
+				Fresh: func(cache.ObjectName) bool { return !test.stale },
+				Gone:  func(context.Context, cache.ObjectName) error { did = "gone"; return nil },
+			}
+			if test.ending {
+				head.Ending = func(context.Context, *metav1.ObjectMeta) error { did = "ending"; return nil }
+			}
+			again, err := head.Sync(func(context.Context, *metav1.ObjectMeta) (time.Duration, error) { did = "sync"; return 0, nil })(t.Context(), key)
+			if err != nil {
+				did = err.Error()
+			}
+			if did != test.want || again != test.again {
+				t.Errorf("did %q, again after %s; want %q, %s", did, again, test.want, test.again)
+			}
+		})
+	}
 }
 
 func TestNothingIsLeftRunning(t *testing.T) {
