@@ -31,10 +31,9 @@ unit: ## run the tests that need no control plane
 	go test $(RACE) -short ./...
 
 .PHONY: bench
-bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones
+bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones; fails on a missed target
 	@go build -o bin/grove-bench ./e2e/cmd/bench
-	@bin/grove-bench
-	@exec bin/grove-bench -raise-limits -parts large
+	@bin/grove-bench -check; stock=$$?; bin/grove-bench -check -raise-limits -parts large && exit $$stock
 
 .PHONY: lint
 lint: ## check formatting, go vet and staticcheck

@@ -61,7 +61,9 @@ func (c Clique) Index() int32 {
 }
 
 // MinAvailable is how many pods each pod group needs.
-func (c Clique) MinAvailable() int32 { return CliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&c.Object.Spec)) }
+func (c Clique) MinAvailable() int32 {
+	return CliqueMinAvailable((*v1alpha1.PodCliqueSpec)(&c.Object.Spec))
+}
 
 // Replicas is how many pods each pod group shall have.
 func (c Clique) Replicas() int32 { return CliqueReplicas(c.Object) }

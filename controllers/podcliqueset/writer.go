@@ -59,12 +59,25 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 			func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions }),
 	}
+	w.podCliques.Normal = normalPodSpec
 	w.podGangs.Lazy = func(owned, wanted *grovev1alpha1.PodGangApplyConfiguration) *grovev1alpha1.PodGangApplyConfiguration {
 		changed := *wanted
 		changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
 		return &changed
 	}
 	return w
+}
+
+// normalPodSpec leaves out of an owned podSpec what wanted ones never have: the podSpec is owned as a whole, with the empty structs that the
+// API types add to it.
+func normalPodSpec(owned *grovev1alpha1.PodCliqueApplyConfiguration) *grovev1alpha1.PodCliqueApplyConfiguration {
+	if owned.Spec == nil || owned.Spec.PodSpec == nil {
+		return owned
+	}
+	normal, spec := *owned, *owned.Spec
+	spec.PodSpec = plan.PodSpecConfiguration(plan.Configuration[corev1.PodSpec](owned.Spec.PodSpec))
+	normal.Spec = &spec
+	return &normal
 }
 
 func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {

@@ -21,9 +21,13 @@ import (
 
 // tenPods is the set "ten" of cliques a of 2 pods, and b of 1 and c of 3 in a group of 2 replicas, on the case's own nodes.
 func (s *scope) tenPods(minA, minC, minGroup int32) *v1alpha1.PodCliqueSet {
+	return s.onOwnNodes(newTen(minA, minC, minGroup))
+}
+
+func newTen(minA, minC, minGroup int32) *v1alpha1.PodCliqueSet {
 	set := newSet("ten", 1, newClique("a", 2, minA), newClique("b", 1, 1), newClique("c", 3, minC))
 	set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("x", 2, minGroup, "b", "c")}
-	return s.onOwnNodes(set)
+	return set
 }
 
 // tenPodsOfA and tenPodsOfX are the names of pods in replica i of that set.

@@ -8,13 +8,14 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers"
 	"grove.io/grove/e2e/cluster"
 )
 
 // Quietness checks that an operator with nothing to change sends no requests. The cases of this file start operators, so that
 // only one of them can run on a cluster at a time.
 func Quietness(manifest string) types.Feature {
-	const restWindow = 8 * time.Second
+	const restWindow = controllers.LongestHold
 	var operator *cluster.Operator
 	return features.New("quietness").
 		Setup(step(func(s *scope) {
@@ -24,6 +25,21 @@ func Quietness(manifest string) types.Feature {
 			s.waitUntilAvailable(example)
 			s.waitUntilAvailable("job")
 			s.waitUntilQuiet()
+		})).
+		Assess("a set of ten pods costs few requests, and then none", step(func(s *scope) {
+			const most = 40
+			other := s.inAnotherNamespace()
+			from := time.Now()
+			other.create(newTen(2, 3, 1))
+			other.waitUntilAvailable("ten")
+			other.waitUntilQuiet()
+			got := other.requests(from, time.Now(), other.isWorkHere)
+			if len(got) > most {
+				s.Errorf("%d requests for a set of ten pods, at most %d expected: %s", len(got), most, got)
+			}
+			if late := other.requestsWithin(controllers.LongestHold, other.isWorkHere); len(late) > 0 {
+				s.Errorf("requests for a set that is as it should be: %s", late)
+			}
 		})).
 		Assess("a new operator writes nothing", step(func(s *scope) {
 			s.stop(operator)

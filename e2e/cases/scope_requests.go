@@ -5,16 +5,20 @@ import (
 	"strings"
 	"time"
 
+	"grove.io/grove/controllers"
 	"grove.io/grove/e2e/cluster"
 )
 
 // operatorAgent begins the operator's user agent.
 const operatorAgent = "grove-operator"
 
+// quietWindow is how long the operator has to have done nothing to be at rest: until then it may hold a status that nobody waits for.
+const quietWindow = controllers.LongestHold
+
 // waitUntilQuiet waits until the operator has done nothing for a while.
 func (s *scope) waitUntilQuiet() {
 	s.Helper()
-	const while = 2 * time.Second
+	const while = quietWindow
 	from := time.Now()
 	s.eventually("operator at rest", func() (string, error) {
 		now := time.Now()

@@ -98,6 +98,8 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	// Lazy is set for a kind of which a part isn't worth a request: it returns what is wanted with that part as it is owned.
 	// The part is brought up to date with whatever else changes.
 	Lazy func(owned, wanted C) C
+	// Normal is set for a kind of which what is owned can be said in several ways: it returns that as wanted configurations say it.
+	Normal func(owned C) C
 	// Inherited is set for a kind whose objects serve the successor of their owner, even while they are being deleted.
 	Inherited bool
 
@@ -262,6 +264,9 @@ func (k *Kind[T, C]) update(ctx context.Context, owner Owner, name cache.ObjectN
 	owned, err := k.extract(live, k.manager)
 	if err != nil {
 		return fmt.Errorf("reading what %s owns of %s %s: %w", k.manager, k.name, name, err)
+	}
+	if k.Normal != nil {
+		owned = k.Normal(owned)
 	}
 	if k.Immutable != nil {
 		wanted = k.Immutable(owned, wanted)

@@ -49,6 +49,7 @@ func main() {
 	})
 	flag.StringVar(&b.backend, "scheduler-backend", "auto", "the operator's --scheduler-backend: none leaves each pod to itself, as those of a Deployment are")
 	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
+	flag.BoolVar(&b.check, "check", false, "fail if a figure misses its target")
 	flag.Parse()
 	klog.SetLogger(logr.Discard()) // watches that are opened anew are nobody's concern
 
@@ -68,6 +69,7 @@ type bench struct {
 	initPath     string
 	raiseLimits  bool
 	backend      string
+	check        bool
 	auditCopy    string
 	parts        []string
 
@@ -91,6 +93,9 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	fmt.Println()
 	b.report.print(os.Stdout, b.raiseLimits)
+	if b.check && b.report.missed() {
+		return errors.New("a figure misses its target")
+	}
 	return nil
 }
 

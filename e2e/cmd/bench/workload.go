@@ -31,7 +31,9 @@ type workload struct {
 	// name is for people.
 	name string
 	// pods and sets are how many pods, and how many available PodCliqueSets, there are in the end.
-	pods, sets     int
+	pods, sets int
+	// small is set for a workload of which nothing but times is measured.
+	small          bool
 	create, delete func(ctx context.Context) error
 }
 
