@@ -49,6 +49,8 @@ func TestFailedPodsAreReplaced(t *testing.T) {
 		"refused by the kubelet as it started": {2, time.Minute, func(pod *corev1.Pod) { pod.Status.StartTime = ptr.To(ago(time.Second)) }, time.Second, ""},
 		"nothing says when":                    {2, time.Second, func(*corev1.Pod) {}, time.Second, ""},
 		"an annotation that nobody wrote so":   {-7, time.Minute, ended(0), 0, "1"},
+		"the clock of its node is ahead":       {never, time.Minute, ended(-time.Hour), 0, "1"},
+		"ahead, after others":                  {3, time.Second, ended(-time.Hour), 3 * time.Second, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clique := plantest.Clique(t, plantest.Workers(), "train-worker-0", plantest.AllPods)
