@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan/plantest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -48,13 +49,14 @@ func TestSampleChildren(t *testing.T) {
 
 func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	t.Helper()
-	children := Set{Object: set}.Children()
+	// The second time, the Role is there that the RoleBinding names.
+	children := plantest.Observed(set).Children()
 	objects := []any{children.ServiceAccount, children.Role, children.RoleBinding}
 	for _, service := range children.Services {
 		objects = append(objects, service)
 	}
-	for _, group := range children.ScalingGroups {
-		objects = append(objects, group)
+	for _, scalingGroup := range children.ScalingGroups {
+		objects = append(objects, scalingGroup)
 	}
 	for _, gang := range children.PodGangs {
 		objects = append(objects, gang)
@@ -62,9 +64,9 @@ func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	for _, clique := range children.PodCliques {
 		objects = append(objects, clique)
 	}
-	first := cliques(live(set, children), nil)[0]
+	first := plantest.Cliques(plantest.Live(set, children), nil)[0]
 	first.InitImage = "grove.io/grove:v1"
-	for _, pod := range first.PodActions().Create {
+	for _, pod := range first.Actions(plantest.Now).Create {
 		objects = append(objects, pod.Config)
 	}
 	var all bytes.Buffer

@@ -1,8 +1,12 @@
-package plan
+package plan_test
 
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,15 +14,99 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/randfill"
+
+	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/plantest"
 )
 
 // The hashes below are on pods in clusters. If this test fails, an upgrade of the operator replaces every pod there.
 func TestHashesStay(t *testing.T) {
-	spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image:1"}}}
-	if got, want := PodTemplateHash(&spec), "a4e28627bc"; got != want {
-		t.Errorf("hash of a small podSpec is %s, it was %s", got, want)
+	for file, want := range map[string]string{
+		"podspec-small.json": "a4e28627bc",
+		"podspec-0.37.json":  "d3a3262a39",
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var spec corev1.PodSpec
+		if err := json.Unmarshal(data, &spec); err != nil {
+			t.Fatal(err)
+		}
+		if got := plan.PodTemplateHash(&spec); got != want {
+			t.Errorf("the hash of %s is %s, it was %s", file, got, want)
+		}
+	}
+}
+
+// The file named after a version of k8s.io/api uses every field of its podSpec. Once there are more, they get a file of their own, written
+// with -update, beside the one that pods were made from.
+func TestHashedPodSpecUsesEveryField(t *testing.T) {
+	var spec corev1.PodSpec
+	fillEach(t, reflect.ValueOf(&spec).Elem(), "PodSpec")
+	got, err := json.MarshalIndent(&spec, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", "podspec-0.37.json")
+	if *update {
+		if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
+		t.Errorf("a podSpec with every field (-before +now):\n%s", diff)
+	}
+}
+
+// fillEach gives every field below a value one that isn't zero and follows from the field's name alone.
+func fillEach(t *testing.T, value reflect.Value, name string) {
+	t.Helper()
+	switch special := value.Addr().Interface().(type) {
+	case *resource.Quantity:
+		*special = resource.MustParse("1500m")
+		return
+	case *metav1.Time:
+		*special = metav1.NewTime(plantest.Now.UTC())
+		return
+	case *metav1.FieldsV1:
+		*special = *metav1.NewFieldsV1(`{"f:spec":{}}`)
+		return
+	case *intstr.IntOrString:
+		*special = intstr.FromString("http")
+		return
+	}
+	switch value.Kind() {
+	case reflect.Pointer:
+		value.Set(reflect.New(value.Type().Elem()))
+		fillEach(t, value.Elem(), name)
+	case reflect.Struct:
+		for i := range value.NumField() {
+			fillEach(t, value.Field(i), value.Type().Field(i).Name)
+		}
+	case reflect.Slice:
+		value.Set(reflect.MakeSlice(value.Type(), 1, 1))
+		fillEach(t, value.Index(0), name)
+	case reflect.Map:
+		item := reflect.New(value.Type().Elem()).Elem()
+		fillEach(t, item, name)
+		value.Set(reflect.MakeMap(value.Type()))
+		value.SetMapIndex(reflect.ValueOf("key").Convert(value.Type().Key()), item)
+	case reflect.String:
+		value.SetString(name)
+	case reflect.Bool:
+		value.SetBool(true)
+	case reflect.Int32, reflect.Int64:
+		value.SetInt(int64(len(name)))
+	default:
+		t.Fatalf("%s is a %s, which this test can't fill", name, value.Type())
 	}
 }
 
@@ -47,7 +135,7 @@ func TestHashTellsWhatIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changed := base()
 			test.change(changed)
-			if same := PodTemplateHash(changed) == PodTemplateHash(base()); same != test.same {
+			if same := plan.PodTemplateHash(changed) == plan.PodTemplateHash(base()); same != test.same {
 				t.Errorf("the hash is the same: %v, want %v", same, test.same)
 			}
 		})
@@ -66,19 +154,19 @@ func TestPodSpecSurvivesItsConfiguration(t *testing.T) {
 			func(m *metav1.ObjectMeta, c randfill.Continue) { c.Fill(&m.Labels); c.Fill(&m.Annotations) },
 		)
 		fill.Fill(&spec)
-		back := Configuration[corev1.PodSpec](podSpecConfiguration(&spec))
-		normal := Configuration[corev1.PodSpec](&spec)
+		back := plan.Configuration[corev1.PodSpec](plan.PodSpecConfiguration(&spec))
+		normal := plan.Configuration[corev1.PodSpec](&spec)
 		if !equality.Semantic.DeepEqual(normal, back) {
 			t.Fatalf("seed %d (-spec +after the round trip):\n%s", seed, cmp.Diff(normal, back))
 		}
-		if PodTemplateHash(&spec) != PodTemplateHash(back) {
+		if plan.PodTemplateHash(&spec) != plan.PodTemplateHash(back) {
 			t.Fatalf("seed %d: the hash has changed on the round trip", seed)
 		}
 	}
 }
 
 func TestConfigurationsHaveNoNoise(t *testing.T) {
-	config := podSpecConfiguration(&corev1.PodSpec{
+	config := plan.PodSpecConfiguration(&corev1.PodSpec{
 		Containers:     []corev1.Container{{Name: "main"}},
 		InitContainers: []corev1.Container{{Name: "init"}},
 	})
@@ -99,25 +187,25 @@ func FuzzCanonicalJSON(f *testing.F) {
 		if json.Unmarshal(data, &spec) != nil {
 			t.Skip()
 		}
-		if PodTemplateHash(&spec) != PodTemplateHash(Configuration[corev1.PodSpec](&spec)) {
+		if plan.PodTemplateHash(&spec) != plan.PodTemplateHash(plan.Configuration[corev1.PodSpec](&spec)) {
 			t.Errorf("the hash of %s changes when it is written again", data)
 		}
 	})
 }
 
 func TestGenerationHashCoversEveryClique(t *testing.T) {
-	set := randomSet(rand.New(rand.NewPCG(5, 5)))
-	before := GenerationHash(set)
+	set := plantest.RandomSet(rand.New(rand.NewPCG(5, 5)))
+	before := plan.GenerationHash(set)
 	set.Annotations = map[string]string{"touched": "yes"}
 	set.Spec.Replicas++
 	set.Spec.Template.Cliques[0].Labels = map[string]string{"touched": "yes"}
-	if GenerationHash(set) != before {
+	if plan.GenerationHash(set) != before {
 		t.Error("something else than a podSpec has changed the hash")
 	}
 	for i := range set.Spec.Template.Cliques {
 		changed := set.DeepCopy()
 		changed.Spec.Template.Cliques[i].Spec.PodSpec.NodeSelector = map[string]string{"x": "y"}
-		if GenerationHash(changed) == before {
+		if plan.GenerationHash(changed) == before {
 			t.Errorf("the podSpec of clique %d isn't covered", i)
 		}
 	}

@@ -22,8 +22,8 @@ const (
 
 // replace replaces a failed pod, or says when that may be done.
 func (b builder) replace(actions *Actions, id plan.PodIdentity, pod *corev1.Pod, now time.Time) {
-	failures := failuresBefore(pod)
-	if wait := failedAt(pod).Add(backOff(failures)).Sub(now); wait > 0 {
+	failures := failuresBefore(pod, now)
+	if wait := failedAt(pod, now).Add(backOff(failures)).Sub(now); wait > 0 {
 		if actions.Again == 0 || wait < actions.Again {
 			actions.Again = wait
 		}
@@ -36,9 +36,9 @@ func (b builder) replace(actions *Actions, id plan.PodIdentity, pod *corev1.Pod,
 }
 
 // failuresBefore is how many predecessors of a failed pod failed in a row, by what the pod itself bears.
-func failuresBefore(pod *corev1.Pod) int {
+func failuresBefore(pod *corev1.Pod, now time.Time) int {
 	failures, err := strconv.Atoi(pod.Annotations[v1alpha1.AnnotationFailures])
-	if err != nil || failures < 0 || failedAt(pod).Sub(pod.CreationTimestamp.Time) > recovered {
+	if err != nil || failures < 0 || failedAt(pod, now).Sub(pod.CreationTimestamp.Time) > recovered {
 		return 0
 	}
 	return failures
@@ -58,11 +58,12 @@ func backOff(failures int) time.Duration {
 	return wait
 }
 
-// failedAt is when a pod failed, as exactly as its status says.
-func failedAt(pod *corev1.Pod) time.Time {
+// failedAt is when a pod failed, as exactly as its status says. What a node says by a clock that is ahead isn't believed: its pods would
+// stay away for as long as it is.
+func failedAt(pod *corev1.Pod, now time.Time) time.Time {
 	at := pod.CreationTimestamp.Time
 	later := func(t time.Time) {
-		if t.After(at) {
+		if t.After(at) && !t.After(now) {
 			at = t
 		}
 	}

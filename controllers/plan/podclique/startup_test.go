@@ -1,4 +1,4 @@
-package plan
+package podclique_test
 
 import (
 	"maps"
@@ -13,40 +13,15 @@ import (
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan/plantest"
 	"grove.io/grove/controllers/startup"
 )
 
-func TestAncestors(t *testing.T) {
-	set := &v1alpha1.PodCliqueSet{}
-	// A diamond: d after b and c, both after a; e stands alone. The list has them in reverse.
-	for _, clique := range []struct {
-		name  string
-		after []string
-	}{{"d", []string{"b", "c"}}, {"c", []string{"a"}}, {"b", []string{"a"}}, {"e", nil}, {"a", nil}} {
-		set.Spec.Template.Cliques = append(set.Spec.Template.Cliques,
-			v1alpha1.PodCliqueTemplateSpec{Name: clique.name, Spec: v1alpha1.PodCliqueSpec{StartsAfter: clique.after}})
-	}
-	for kind, want := range map[v1alpha1.CliqueStartupType]map[string][]string{
-		v1alpha1.CliqueStartupTypeAnyOrder: {"d": nil, "c": nil, "b": nil, "e": nil, "a": nil},
-		v1alpha1.CliqueStartupTypeExplicit: {"d": {"c", "b", "a"}, "c": {"a"}, "b": {"a"}, "e": nil, "a": nil},
-		v1alpha1.CliqueStartupTypeInOrder:  {"d": nil, "c": {"d"}, "b": {"d", "c"}, "e": {"d", "c", "b"}, "a": {"d", "c", "b", "e"}},
-	} {
-		set.Spec.Template.CliqueStartupType = kind
-		got := map[string][]string{}
-		for _, clique := range set.Spec.Template.Cliques {
-			got[clique.Name] = templateOf(set).ancestors(clique.Name)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", kind, diff)
-		}
-	}
-}
-
 // Whatever the order, the pods of a gang all start in the end, and none before those that it starts after.
 func TestAllStartInOrder(t *testing.T) {
-	forRandomSets(t, func(t *testing.T, random *rand.Rand, set *v1alpha1.PodCliqueSet) {
+	plantest.ForRandomSets(t, func(t *testing.T, random *rand.Rand, set *v1alpha1.PodCliqueSet) {
 		template := &set.Spec.Template
-		template.CliqueStartupType = pick(random, []v1alpha1.CliqueStartupType{v1alpha1.CliqueStartupTypeInOrder, v1alpha1.CliqueStartupTypeExplicit})
+		template.CliqueStartupType = plantest.Pick(random, v1alpha1.CliqueStartupTypeInOrder, v1alpha1.CliqueStartupTypeExplicit)
 		order := random.Perm(len(template.Cliques))
 		for n, at := range order {
 			for _, before := range order[:n] {
@@ -55,13 +30,13 @@ func TestAllStartInOrder(t *testing.T) {
 				}
 			}
 		}
-		observed := live(set, Set{Object: set}.Children())
+		observed := plantest.Observed(set)
 		for _, gang := range observed.PodGangs {
 			waiting := map[string][]*corev1ac.PodApplyConfiguration{} // by pod group
-			for _, clique := range cliques(observed, nil) {
-				if PodGangOf(clique.Object) == gang.Name {
-					clique.Gang = scheduledGang(gang)
-					for _, pod := range clique.PodActions().Create {
+			for _, clique := range plantest.Cliques(observed, nil) {
+				if clique.Object.Labels[v1alpha1.LabelPodGang] == gang.Name {
+					clique.Gang = plantest.ScheduledGang(gang)
+					for _, pod := range clique.Actions(plantest.Now).Create {
 						group := (*pod.Config.Name)[:len(*pod.Config.Name)-len("-"+pod.Config.Labels[v1alpha1.LabelPodIndex])]
 						waiting[group] = append(waiting[group], pod.Config)
 					}
@@ -107,7 +82,7 @@ func orderOf(t *testing.T, pod *corev1ac.PodApplyConfiguration) startup.Order {
 
 // The example of the semantics: a member, a standalone clique after it, and a member after that.
 func TestOrderOfPods(t *testing.T) {
-	set := workers()
+	set := plantest.Workers()
 	set.Spec.Replicas = 1
 	set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeInOrder
 	set.Spec.Template.Cliques = []v1alpha1.PodCliqueTemplateSpec{member("first"), member("between"), member("last")}
@@ -116,9 +91,9 @@ func TestOrderOfPods(t *testing.T) {
 		PodCliqueScalingGroupSpec: v1alpha1.PodCliqueScalingGroupSpec{CliqueNames: []string{"first", "last"}, Replicas: ptr.To(int32(2)), MinAvailable: ptr.To(int32(1))},
 	}}
 	got := map[string][]string{}
-	for _, clique := range cliques(live(set, Set{Object: set}.Children()), nil) {
-		clique.Gang, clique.InitImage = scheduledGang(clique.Gang), "grove:1"
-		for _, pod := range clique.PodActions().Create {
+	for _, clique := range plantest.Cliques(plantest.Observed(set), nil) {
+		clique.Gang, clique.InitImage = plantest.ScheduledGang(clique.Gang), "grove:1"
+		for _, pod := range clique.Actions(plantest.Now).Create {
 			var names []string
 			for _, container := range pod.Config.Spec.InitContainers {
 				names = append(names, *container.Name)
