@@ -207,15 +207,19 @@ func (s Scheduling) Missing() string {
 // For is what the scheduler can do for a gang some of whose pods live: what those name can't be changed, so a gang that runs keeps its
 // shape, whatever is discovered today.
 func (s Scheduling) For(pods []*corev1.Pod) Scheduling {
-	divided, whole := false, false
+	named, divided, whole := false, false, false
 	for _, pod := range pods {
 		if group := SchedulerGroupOf(pod); Lives(pod) && group != "" {
+			named = true
 			divided = divided || strings.Contains(group, partSeparator)
 			whole = whole || group == pod.Labels[v1alpha1.LabelPodGang]
 		}
 	}
-	if divided || whole {
+	if named {
 		s.Gangs, s.Reason, s.Message = true, "", ""
+	}
+	// That a scaled unit is whole says nothing of the base: it may have none of the packs.
+	if divided || whole {
 		s.Composite, s.Topology = divided, s.Topology || divided
 	}
 	return s

@@ -96,15 +96,16 @@ func TestSchedulingOfAGangThatRuns(t *testing.T) {
 		pods  []*corev1.Pod
 		want  plan.Scheduling
 	}{
-		"no pods":                                 {plantest.Everything, nil, plantest.Everything},
-		"pods without groups":                     {plantest.Everything, []*corev1.Pod{pod("")}, plantest.Everything},
-		"no pods, nothing is found":               {none, nil, none},
-		"one group, nothing is found any more":    {none, []*corev1.Pod{pod("s-0")}, plain},
-		"one group, composites are found since":   {plantest.Everything, []*corev1.Pod{pod("s-0")}, flat},
-		"parts, composites aren't found any more": {flat, []*corev1.Pod{pod("s-0.pack-0"), pod("s-0.rest")}, plantest.Everything},
-		"parts, nothing is found any more":        {none, []*corev1.Pod{pod("s-0.rest")}, plantest.Everything},
-		"parts of pods that are on their way out": {flat, []*corev1.Pod{ending(pod("s-0.rest"))}, flat},
-		"a scaled unit of one group alone":        {plantest.Everything, []*corev1.Pod{pod("s-0-g-1")}, plantest.Everything},
+		"no pods":                                  {plantest.Everything, nil, plantest.Everything},
+		"pods without groups":                      {plantest.Everything, []*corev1.Pod{pod("")}, plantest.Everything},
+		"no pods, nothing is found":                {none, nil, none},
+		"one group, nothing is found any more":     {none, []*corev1.Pod{pod("s-0")}, plain},
+		"one group, composites are found since":    {plantest.Everything, []*corev1.Pod{pod("s-0")}, flat},
+		"parts, composites aren't found any more":  {flat, []*corev1.Pod{pod("s-0.pack-0"), pod("s-0.rest")}, plantest.Everything},
+		"parts, nothing is found any more":         {none, []*corev1.Pod{pod("s-0.rest")}, plantest.Everything},
+		"parts of pods that are on their way out":  {flat, []*corev1.Pod{ending(pod("s-0.rest"))}, flat},
+		"a scaled unit of one group alone":         {plantest.Everything, []*corev1.Pod{pod("s-0-g-1")}, plantest.Everything},
+		"a scaled unit, nothing is found any more": {none, []*corev1.Pod{pod("s-0-g-1")}, plain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, test.found.For(test.pods)); diff != "" {
