@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"cmd/grove-operator":             {"apis/", "controllers", "cmd/grove-operator/app", "cmd/internal/"},
 	"cmd/grove-initc":                {"apis/", "controllers/startup", "cmd/internal/"},
 	"cmd/internal":                   {},
-	"e2e":                            {"apis/", "crds", "controllers/startup", "e2e/"},
+	"e2e":                            {"apis/", "crds", "controllers", "controllers/startup", "e2e/"},
 }
 
 type goPackage struct {

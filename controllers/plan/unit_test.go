@@ -111,7 +111,7 @@ func TestRaised(t *testing.T) {
 			t.Errorf("%d replicas with minAvailable %d are %d, want %d", test.replicas, test.minAvailable, got, test.want)
 		}
 	}
-	podClique := &v1alpha1.PodClique{Spec: v1alpha1.PodCliqueSpec{Replicas: ptr.To[int32](1), MinAvailable: ptr.To[int32](2)}}
+	podClique := &v1alpha1.PodClique{Spec: v1alpha1.AppliedPodCliqueSpec{Replicas: ptr.To[int32](1), MinAvailable: ptr.To[int32](2)}}
 	if got := plan.CliqueReplicas(podClique); got != 2 {
 		t.Errorf("a PodClique of 1, which needs 2, has %d", got)
 	}
