@@ -158,3 +158,18 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Users())
 }
+
+func TestHeirs(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Heirs())
+}
+
+func TestForeignRole(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.ForeignRole())
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Completion())
+}
