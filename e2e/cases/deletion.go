@@ -48,6 +48,27 @@ func Deletion() frameworktypes.Feature {
 			s.mustKeep(before, s.waitForPods("job", teamPods()))
 			s.waitForAdoption(set)
 		})).
+		Assess("leaves what was scaled as it is, and what an earlier set of the name left on purpose", step(func(s *scope) {
+			s.create(newSet("left", 2, newClique("a", 2, 1)))
+			s.waitUntilAvailable("left")
+			s.mustKubectl("scale", "podclique/left-a-0", "--replicas=4")
+			before := s.waitForPods("left", podNames("left-a-0", 4), podNames("left-a-1", 2))
+			s.mustKubectl("delete", "podcliqueset", "left", "--cascade=orphan")
+			s.waitUntilGone("left")
+
+			set := s.create(newSet("left", 1, newClique("a", 2, 1)))
+			s.waitUntilAvailable("left")
+			s.eventually("adoption of left-a-0", func() (string, error) {
+				if !metav1.IsControlledBy(s.get(podCliques, "left-a-0"), set) {
+					return "it isn't controlled by the new set", nil
+				}
+				return "", nil
+			})
+			s.mustKeep(before, s.waitForPods("left", podNames("left-a-0", 4), podNames("left-a-1", 2)))
+
+			s.mustKubectl("delete", "podcliqueset", "left", "--wait=false")
+			s.mustKeep(before, s.waitForPods("left", podNames("left-a-1", 2)))
+		})).
 		Assess("of a PodClique is undone", step(func(s *scope) {
 			before := s.podUIDs("job")
 			was := s.get(podCliques, "job-worker-0")

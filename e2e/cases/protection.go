@@ -40,11 +40,13 @@ func Protection(dir string) e2etypes.Feature {
 			}
 			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}}`})
 			s.mustBeRefused(drifting{podGangs, "job-0", `{"metadata": {"ownerReferences": null}}`})
+			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"annotations": {"` + v1alpha1.AnnotationTemplateReplicas + `": "7"}}}`})
 			s.mustBeRefused(drifting{podGroups, "job-0", `{"spec": {"schedulingPolicy": {"gang": {"minCount": 1}}}}`})
 		})).
 		Assess("scaling, deleting and labels of one's own are not", step(func(s *scope) {
 			s.mustKubectl("label", "podclique/job-worker-0", "example.com/team=blue")
 			s.mustKubectl("annotate", "pod/job-worker-0-0-0", "example.com/note=mine")
+			s.patch(serviceAccounts, "grove-job", `{"imagePullSecrets": [{"name": "mine"}]}`)
 			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=1")
 			s.mustKubectl("scale", "podcliquescalinggroup/job-team", "--replicas=2")
 			was := s.get(roles, "grove-job")
