@@ -167,7 +167,7 @@ func randomSizes(random *rand.Rand) sizedSet {
 func TestBoundsAreExact(t *testing.T) {
 	admission := newAdmission(t)["PodCliqueSet"]
 	random := seeded(t)
-	const sets = 400
+	const sets = 60
 	count := map[int]int{}
 	for range sets {
 		set := randomSizes(random)

@@ -138,7 +138,7 @@ func randomCliques(random *rand.Rand) cliques {
 func TestCycleRuleIsExact(t *testing.T) {
 	admission := newAdmission(t)["PodCliqueSet"]
 	random := seeded(t)
-	const graphs = 2000
+	const graphs = 300
 	cycles, longest, costliest := 0, 0, int64(0)
 	for range graphs {
 		graph := randomCliques(random)

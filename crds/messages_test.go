@@ -176,7 +176,7 @@ func (m *mutator) mutateList(parent string, list []any) any {
 // TestMessages breaks every rule that has a messageExpression, by the examples and by changing them at random. The API server
 // gives the rule's text, or nothing of use, where such an expression fails or is empty.
 func TestMessages(t *testing.T) {
-	const mutations = 1000
+	const mutations = 200
 	m := &mutator{seeded(t), map[string]map[string][]any{}}
 	rules, objects := map[string]*markedRules{}, map[string][]map[string]any{}
 	for kind, admission := range newAdmission(t) {
