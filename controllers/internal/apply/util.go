@@ -5,18 +5,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"runtime/debug"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 )
 
+// Recover, deferred, makes an error of a panic: one object must not end the operator for all.
+func Recover(err *error) {
+	if reason := recover(); reason != nil {
+		*err = fmt.Errorf("panic: %v\n%s", reason, debug.Stack())
+	}
+}
+
 // inParallel calls do for each item, a number of them at a time, and aggregates the errors. Items that a cancelled context leaves
-// out are an error too.
+// out are an error too, and so is a panic.
 func inParallel[T any](ctx context.Context, atATime int, items []T, do func(T) error) error {
 	errs := make([]error, len(items))
 	begun := make([]bool, len(items))
 	workqueue.ParallelizeUntil(ctx, atATime, len(items), func(i int) {
+		defer Recover(&errs[i])
 		begun[i] = true
 		errs[i] = do(items[i])
 	})

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -238,13 +237,9 @@ func (l *Loop) next(ctx context.Context) bool {
 	return true
 }
 
-// recovered syncs a key. A panic is an error of that key: one object must not end the operator for all.
+// recovered syncs a key. A panic is an error of that key.
 func (l *Loop) recovered(ctx context.Context, key cache.ObjectName) (again time.Duration, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			again, err = 0, fmt.Errorf("panic: %v\n%s", reason, debug.Stack())
-		}
-	}()
+	defer apply.Recover(&err)
 	return l.sync(ctx, key)
 }
 
