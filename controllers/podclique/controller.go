@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -57,13 +58,13 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, 
 	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf)
 	runner.WatchWhere(children, grove.PodGangs().Informer(), inGang, releases)
-	backend.WatchGroups(children, c.labelledWith)
 
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), itself)
 	runner.Watch(c.statuses, pods, ownerOf)
 	runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
 	runner.WatchSpecs(c.statuses, grove.PodCliqueSets().Informer(), c.partsOf)
 	runner.WatchWhere(c.statuses, grove.PodGangs().Informer(), inGang, releases)
+	backend.WatchGroups(c.all, c.labelledWith, children, c.statuses)
 	return []*runner.Loop{children, c.statuses}
 }
 
@@ -88,14 +89,23 @@ func inGang(podGang *v1alpha1.PodGang) []cache.ObjectName {
 	return keys
 }
 
-// releases tells whether pods may be created that had to wait, or mayn't be any more.
+// releases tells whether pods may be created that had to wait, or mayn't be any more. A gang that is adopted wasn't the set's before.
 func releases(before, after *v1alpha1.PodGang) bool {
-	return before.UID != after.UID || before.Status.Phase != after.Status.Phase || plan.ReleasedBy(after).Changed(plan.ReleasedBy(before))
+	return before.UID != after.UID || !equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) || before.Status.Phase != after.Status.Phase || plan.ReleasedBy(after).Changed(plan.ReleasedBy(before))
 }
 
 // labelledWith are the PodCliques that bear the label of a PodGang.
 func (c *controller) labelledWith(podGang cache.ObjectName) []cache.ObjectName {
 	return index.Keys(index.Labelled[*v1alpha1.PodClique](c.cache, podGang.Namespace, podGang.Name))
+}
+
+// all are the PodCliques that there are.
+func (c *controller) all() []cache.ObjectName {
+	var keys []cache.ObjectName
+	for _, obj := range c.cache.List() {
+		keys = append(keys, cache.MetaObjectToName(obj.(*v1alpha1.PodClique)))
+	}
+	return keys
 }
 
 // membersOf are the PodCliques that scale with a scaling group.

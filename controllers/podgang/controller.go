@@ -52,6 +52,9 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	c.statuses = runner.Statuses("podgang-status", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: c.status.Fresh, Gone: c.status.Gone}.Sync(c.describe))
 	runner.WatchSpecs(children, grove.PodGangs().Informer(), itself)
 	runner.WatchSpecs(children, pods, gangOf[*corev1.Pod])
+	// Pods wait for the groups, so nothing else may bring back a gang whose PodCliques were in the caches ahead of their scaling group.
+	runner.WatchSpecs(children, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique])
+	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.gangsOf)
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.replicasOf)
 
 	runner.Watch(c.statuses, grove.PodGangs().Informer(), itself)

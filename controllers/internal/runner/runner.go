@@ -138,10 +138,13 @@ func WatchLate[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, key
 	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
 }
 
-// WatchLatePresence is WatchLate without updates.
+// WatchLatePresence is WatchLate without updates, but for those by which an object became another's, or another object.
 func WatchLatePresence[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
-	all := handlerFor(l, keys, func(T, T) bool { return false })
-	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(all) })
+	handler := handlerFor(l, keys, func(before, after T) bool {
+		return before.GetUID() != after.GetUID() || !before.GetDeletionTimestamp().Equal(after.GetDeletionTimestamp()) ||
+			!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
+	})
+	l.late = append(l.late, func() (cache.ResourceEventHandlerRegistration, error) { return informer.AddEventHandler(handler) })
 }
 
 func (l *Loop) handle(informer cache.SharedIndexInformer, handler cache.ResourceEventHandler) {

@@ -44,8 +44,9 @@ type Backend interface {
 	// Watch marks PodGangs in loops: one when what the scheduler knows or says of it changes, and all when
 	// the scheduler can do more or less than before.
 	Watch(all func() []cache.ObjectName, loops ...*runner.Loop)
-	// WatchGroups marks in a loop those whose pods wait for a group of a PodGang, when one comes or goes.
-	WatchGroups(loop *runner.Loop, waiting func(podGang cache.ObjectName) []cache.ObjectName)
+	// WatchGroups marks in loops those whose pods wait for a group of a PodGang, when one comes or goes, and all when the scheduler can do
+	// more or less than before.
+	WatchGroups(all func() []cache.ObjectName, waiting func(podGang cache.ObjectName) []cache.ObjectName, loops ...*runner.Loop)
 	// Fresh tells whether the caches have seen all that Write wrote for a PodGang; Forget drops what is known of one that is gone.
 	Fresh(podGang cache.ObjectName) bool
 	Forget(podGang cache.ObjectName)

@@ -327,22 +327,30 @@ func (k *Kubernetes) Watch(all func() []cache.ObjectName, loops ...*runner.Loop)
 	for _, loop := range loops {
 		runner.WatchLate(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), podGangsOf[*schedulingv1beta1.PodGroup])
 		runner.WatchLate(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), podGangsOf[*schedulingv1alpha3.CompositePodGroup])
-		k.discovery.onChange = append(k.discovery.onChange, func() {
-			for _, key := range all() {
-				loop.Mark(key)
-			}
-		})
+		k.markOnChange(loop, all)
 	}
 }
 
-// WatchGroups marks those that wait for a group when one comes or goes.
-func (k *Kubernetes) WatchGroups(loop *runner.Loop, waiting func(podGang cache.ObjectName) []cache.ObjectName) {
-	runner.WatchLatePresence(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), func(group *schedulingv1beta1.PodGroup) []cache.ObjectName {
-		return waitingFor(group, waiting)
+// markOnChange marks all when the scheduler can do more or less than before.
+func (k *Kubernetes) markOnChange(loop *runner.Loop, all func() []cache.ObjectName) {
+	k.discovery.onChange = append(k.discovery.onChange, func() {
+		for _, key := range all() {
+			loop.Mark(key)
+		}
 	})
-	runner.WatchLatePresence(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), func(group *schedulingv1alpha3.CompositePodGroup) []cache.ObjectName {
-		return waitingFor(group, waiting)
-	})
+}
+
+// WatchGroups marks those that wait for a group when one comes or goes, and all when groups aren't to be waited for any more.
+func (k *Kubernetes) WatchGroups(all func() []cache.ObjectName, waiting func(podGang cache.ObjectName) []cache.ObjectName, loops ...*runner.Loop) {
+	for _, loop := range loops {
+		runner.WatchLatePresence(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), func(group *schedulingv1beta1.PodGroup) []cache.ObjectName {
+			return waitingFor(group, waiting)
+		})
+		runner.WatchLatePresence(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), func(group *schedulingv1alpha3.CompositePodGroup) []cache.ObjectName {
+			return waitingFor(group, waiting)
+		})
+		k.markOnChange(loop, all)
+	}
 }
 
 func waitingFor(group metav1.Object, waiting func(podGang cache.ObjectName) []cache.ObjectName) []cache.ObjectName {

@@ -51,7 +51,8 @@ func (None) Verdicts(*v1alpha1.PodGang) map[string]string { return nil }
 func (None) Watch(func() []cache.ObjectName, ...*runner.Loop) {}
 
 // WatchGroups does nothing.
-func (None) WatchGroups(*runner.Loop, func(cache.ObjectName) []cache.ObjectName) {}
+func (None) WatchGroups(func() []cache.ObjectName, func(cache.ObjectName) []cache.ObjectName, ...*runner.Loop) {
+}
 
 // Fresh is always true.
 func (None) Fresh(cache.ObjectName) bool { return true }
