@@ -146,7 +146,7 @@ func (c *controller) sync(ctx context.Context, podClique *v1alpha1.PodClique) (t
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
 	err := c.writer.write(ctx, observed, actions)
 	key := cache.MetaObjectToName(podClique)
-	if c.reports.Set(key, podClique.Generation, err) {
+	if c.reports.Set(podClique, err) {
 		c.statuses.Mark(key)
 	}
 	return actions.Again, err
@@ -156,9 +156,10 @@ func (c *controller) sync(ctx context.Context, podClique *v1alpha1.PodClique) (t
 func (c *controller) describe(ctx context.Context, podClique *v1alpha1.PodClique) (time.Duration, error) {
 	observed, complete := c.observer.Clique(podClique)
 	if !complete {
+		c.writer.status.Withdraw(podClique)
 		return 0, nil
 	}
 	clique, now := podclique.Clique{Clique: observed}, c.cluster.Clock.Now()
-	status := clique.Status(c.reports.Get(cache.MetaObjectToName(podClique)), now)
+	status := clique.Status(c.reports.Get(podClique), now)
 	return c.writer.status.Write(ctx, podClique, &status, clique.Urgency(&status), now)
 }

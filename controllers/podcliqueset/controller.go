@@ -105,7 +105,7 @@ func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time
 	key := cache.MetaObjectToName(set)
 	c.deleted.replaced(key, set.UID)
 	err := c.writer.write(ctx, c.observe(set))
-	if c.reports.Set(key, set.Generation, err) {
+	if c.reports.Set(set, err) {
 		c.statuses.Mark(key)
 	}
 	return 0, err
@@ -116,7 +116,7 @@ func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (
 	key, now := cache.MetaObjectToName(set), c.cluster.Clock.Now()
 	observed := c.observe(set)
 	fresh := c.tracker.Fresh(key)
-	status := observed.Status(c.reports.Get(key), fresh, now)
+	status := observed.Status(c.reports.Get(set), fresh, now)
 	again, err := c.writer.status.Write(ctx, set, &status, observed.Urgency(&status), now)
 	if !fresh {
 		// Usually the event that the caches wait for comes sooner.

@@ -119,7 +119,7 @@ func (c *controller) sync(ctx context.Context, podGang *v1alpha1.PodGang) (time.
 	}}
 	err := c.backend.Write(ctx, owner, observed.Placements(), observed.Names())
 	key := cache.MetaObjectToName(podGang)
-	if c.reports.Set(key, podGang.Generation, err) {
+	if c.reports.Set(podGang, err) {
 		c.statuses.Mark(key)
 	}
 	return 0, err
@@ -129,11 +129,12 @@ func (c *controller) sync(ctx context.Context, podGang *v1alpha1.PodGang) (time.
 func (c *controller) describe(ctx context.Context, podGang *v1alpha1.PodGang) (time.Duration, error) {
 	observed, complete := c.observe(podGang)
 	if !complete {
+		c.status.Withdraw(podGang)
 		return 0, nil
 	}
 	observed.Verdicts = c.backend.Verdicts(podGang)
 	now := c.cluster.Clock.Now()
-	status := observed.Status(c.reports.Get(cache.MetaObjectToName(podGang)), now)
+	status := observed.Status(c.reports.Get(podGang), now)
 	return c.status.Write(ctx, podGang, &status, observed.Urgency(&status), now)
 }
 

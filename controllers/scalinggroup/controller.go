@@ -77,6 +77,7 @@ func (c *controller) controlled(set types.UID) []cache.ObjectName {
 func (c *controller) describe(ctx context.Context, scalingGroup *v1alpha1.PodCliqueScalingGroup) (time.Duration, error) {
 	set, there := c.observer.Set(scalingGroup)
 	if !there {
+		c.status.Withdraw(scalingGroup)
 		return 0, nil
 	}
 	podGangs := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetIndexer()

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 
@@ -62,31 +64,41 @@ func Problems(err error) (problems []plan.Problem, rest error) {
 // Reports remember the last report on each owner, until it is described. The zero value is ready for use.
 type Reports struct {
 	mu      sync.Mutex
-	reports map[cache.ObjectName]plan.Report
+	reports map[cache.ObjectName]reported
 }
 
-// Set replaces the report on an owner of a generation, by what came of writing its children, and tells whether it has changed.
-func (r *Reports) Set(owner cache.ObjectName, generation int64, err error) (changed bool) {
+// reported is what was reported of the object that had a UID.
+type reported struct {
+	uid types.UID
+	plan.Report
+}
+
+// Set replaces the report on an owner by what came of writing its children, and tells whether it has changed.
+func (r *Reports) Set(owner metav1.Object, err error) (changed bool) {
 	problems, _ := Problems(err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before := r.reports[owner]
 	if len(problems) == 0 && err != nil {
 		// What failed for a moment is tried again; whether all is applied isn't known yet.
 		return false
 	}
-	if r.reports == nil {
-		r.reports = map[cache.ObjectName]plan.Report{}
-	}
-	r.reports[owner] = plan.Report{Generation: generation, Problems: problems}
-	return before.Generation != generation || !slices.Equal(before.Problems, problems)
-}
-
-// Get returns the report on an owner; an empty one if there is none.
-func (r *Reports) Get(owner cache.ObjectName) plan.Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.reports[owner]
+	if r.reports == nil {
+		r.reports = map[cache.ObjectName]reported{}
+	}
+	name := cache.MetaObjectToName(owner)
+	before := r.reports[name]
+	r.reports[name] = reported{owner.GetUID(), plan.Report{Generation: owner.GetGeneration(), Problems: problems}}
+	return before.uid != owner.GetUID() || before.Generation != owner.GetGeneration() || !slices.Equal(before.Problems, problems)
+}
+
+// Get returns the report on an owner; an empty one if there is none. What was said of an earlier object of its name isn't said of it.
+func (r *Reports) Get(owner metav1.Object) plan.Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found := r.reports[cache.MetaObjectToName(owner)]; found.uid == owner.GetUID() {
+		return found.Report
+	}
+	return plan.Report{}
 }
 
 // Forget drops the report on an owner that is gone.

@@ -89,6 +89,11 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 	return 0, nil
 }
 
+// Withdraw drops what is held of an object that there is nothing to say of for now.
+func (s *Status[T, S]) Withdraw(object T) {
+	s.pace.release(described{manager: s.manager, name: cache.MetaObjectToName(object)})
+}
+
 // Gone drops what is remembered of an object that is gone. There is no error.
 func (s *Status[T, S]) Gone(_ context.Context, key cache.ObjectName) error {
 	s.Forget(key)
