@@ -3,7 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -18,84 +18,100 @@ import (
 	"grove.io/grove/controllers/plan"
 )
 
-func object(n int) described {
-	return described{manager: "test", name: cache.NewObjectName("ns", fmt.Sprint(n))}
+// tooLargeForEtcd is what the API server says when etcd refuses: an internal error.
+var tooLargeForEtcd = apierrors.NewInternalError(errors.New("etcdserver: request is too large"))
+
+func terminatingNamespace() error {
+	err := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "s", errors.New("the namespace is being terminated"))
+	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	return err
 }
 
-func TestPace(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	var pace Pace
-	expect := func(what string, got, want time.Duration) {
-		t.Helper()
-		if got != want {
-			t.Errorf("%s: held for %s; want %s", what, got, want)
-		}
-	}
-	expect("alone", pace.hold(object(0), plan.Numbers, now), ShortestHold)
-	expect("alone, later, in other words", pace.hold(object(0), plan.Words, now.Add(ShortestHold/2)), ShortestHold/2)
-	expect("in the end", pace.hold(object(0), plan.Words, now.Add(ShortestHold)), 0)
-	expect("urgent", pace.hold(object(1), plan.Urgent, now), 0)
-	for n := range 100 {
-		pace.hold(object(n), plan.Numbers, now)
-	}
-	expect("beside a hundred", pace.hold(object(0), plan.Numbers, now), 100*time.Second/statusesPerSecond)
-	for n := range 5000 {
-		pace.hold(object(n), plan.Numbers, now)
-	}
-	expect("beside thousands", pace.hold(object(0), plan.Numbers, now), LongestHold)
-	for n := range 5000 {
-		pace.release(object(n))
-	}
-	expect("after all were written", pace.hold(object(0), plan.Numbers, now), ShortestHold)
-	if len(pace.held) != 1 {
-		t.Errorf("%d objects are remembered, of which 1 is held", len(pace.held))
-	}
-}
-
-func TestWriteStatus(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	terminating := apierrors.NewForbidden(schema.GroupResource{}, "web", errors.New("going"))
-	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+func TestStatusWrite(t *testing.T) {
+	changed := v1alpha1.PodCliqueSetStatus{Replicas: 1}
 	for name, test := range map[string]struct {
-		replicas int32
-		urgency  plan.Urgency
-		err      error
-		wait     time.Duration
-		sent     int
-		problem  bool
-		fails    bool
+		status  v1alpha1.PodCliqueSetStatus
+		urgency plan.Urgency
+		answer  error
+
+		sent    int
+		wait    time.Duration
+		problem string
+		fails   bool
+		held    bool
 	}{
-		"unchanged":                {replicas: 0},
-		"held":                     {replicas: 1, urgency: plan.Numbers, wait: ShortestHold},
-		"urgent":                   {replicas: 1, urgency: plan.Urgent, sent: 1},
-		"of an object that went":   {replicas: 1, urgency: plan.Urgent, sent: 1, err: apierrors.NewNotFound(schema.GroupResource{}, "web")},
-		"in a namespace that goes": {replicas: 1, urgency: plan.Urgent, sent: 1, err: terminating},
-		"too large":                {replicas: 1, urgency: plan.Urgent, sent: 1, err: apierrors.NewInternalError(errors.New("etcdserver: request is too large")), problem: true},
-		"while the API is away":    {replicas: 1, urgency: plan.Urgent, sent: 1, err: errors.New("connection refused"), fails: true},
+		"unchanged":                {urgency: plan.Urgent},
+		"of no hurry":              {status: changed, urgency: plan.Numbers, wait: ShortestHold, held: true},
+		"urgent":                   {status: changed, urgency: plan.Urgent, sent: 1},
+		"of what is gone":          {status: changed, urgency: plan.Urgent, sent: 1, answer: apierrors.NewNotFound(schema.GroupResource{}, "s")},
+		"in a namespace that goes": {status: changed, urgency: plan.Urgent, sent: 1, answer: terminatingNamespace()},
+		"too large for etcd":       {status: changed, urgency: plan.Urgent, sent: 1, answer: tooLargeForEtcd, problem: v1alpha1.ReasonTooLarge},
+		"too large for a request": {status: changed, urgency: plan.Urgent, sent: 1, problem: v1alpha1.ReasonTooLarge,
+			answer: apierrors.NewRequestEntityTooLargeError("limit is 3145728")},
+		"of no luck": {status: changed, urgency: plan.Urgent, sent: 1, answer: apierrors.NewInternalError(http.ErrHandlerTimeout), fails: true, held: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var pace Pace
 			sent := 0
 			statuses := &Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus]{
-				manager: "test-status", cache: cache.NewStore(cache.MetaNamespaceKeyFunc), pace: &Pace{}, recorder: events.NewFakeRecorder(1),
+				manager: "grove-test" + statusSuffix, cache: cache.NewStore(cache.MetaNamespaceKeyFunc), pace: &pace, recorder: events.NewFakeRecorder(1),
 				of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 				conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
 				send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, options metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
-					sent++
-					if options.FieldManager != "test-status" || !options.Force {
-						t.Errorf("options %+v", options)
+					if sent++; options.FieldManager != "grove-test-status" || !options.Force {
+						t.Errorf("applied with %+v", options)
 					}
-					return set, test.err
+					written := set.DeepCopy()
+					written.ResourceVersion = "7"
+					return written, test.answer
 				},
 			}
-			set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web"}}
-			wait, err := statuses.Write(t.Context(), set, &v1alpha1.PodCliqueSetStatus{Replicas: test.replicas}, test.urgency, now)
+			set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", UID: "1"}}
+			wait, err := statuses.Write(t.Context(), set, &test.status, test.urgency, start)
 			problems, rest := Problems(err)
-			if wait != test.wait || sent != test.sent || (len(problems) > 0) != test.problem || (rest != nil) != test.fails {
-				t.Errorf("wait %s, %d sent, problems %v, error %v", wait, sent, problems, rest)
+			reason := ""
+			if len(problems) > 0 {
+				reason = problems[0].Reason
 			}
-			if err := statuses.Gone(t.Context(), cache.MetaObjectToName(set)); err != nil || len(statuses.pace.held) > 0 {
-				t.Errorf("%d are held of an object that is gone; error %v", len(statuses.pace.held), err)
+			if wait != test.wait || sent != test.sent || reason != test.problem || (rest != nil) != test.fails {
+				t.Errorf("waits %s, sent %d, problems %v, error %v", wait, sent, problems, rest)
+			}
+			if held := len(pace.held) > 0; held != test.held {
+				t.Errorf("held: %v", held)
 			}
 		})
+	}
+}
+
+// Until the cache has the status that was written, another computed from it would be the same once more.
+func TestStatusIsFreshOnceTheCacheHasIt(t *testing.T) {
+	store := cache.NewStore(cache.MetaNamespaceKeyFunc)
+	store.Bookmark("6")
+	statuses := &Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus]{
+		cache: store, pace: &Pace{}, recorder: events.NewFakeRecorder(1),
+		of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
+		conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
+		send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, _ metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
+			written := set.DeepCopy()
+			written.ResourceVersion = "7"
+			return written, nil
+		},
+	}
+	set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", UID: "1"}}
+	key := cache.MetaObjectToName(set)
+	for _, again := range []func(){
+		func() { store.Bookmark("7") },
+		func() { _ = statuses.Gone(t.Context(), key) },
+	} {
+		if _, err := statuses.Write(t.Context(), set, &v1alpha1.PodCliqueSetStatus{Replicas: 1}, plan.Urgent, start); err != nil {
+			t.Fatal(err)
+		}
+		if store.LastStoreSyncResourceVersion() == "6" && statuses.Fresh(key) {
+			t.Error("fresh before the cache has the status")
+		}
+		again()
+		if !statuses.Fresh(key) {
+			t.Error("not fresh though the cache has the status, or the object is gone")
+		}
 	}
 }

@@ -19,7 +19,9 @@ func TestTransitions(t *testing.T) {
 	}
 	atOnce := condition(v1alpha1.ConditionAvailable, "True", 1, "1 of 1")
 	atOnce[0].LastTransitionTime = soon
-	const available, applied = v1alpha1.ConditionAvailable, v1alpha1.ConditionResourcesApplied
+	noField := condition(v1alpha1.ConditionGangScheduling, "False", 1, "no field")
+	noField[0].Reason = v1alpha1.ReasonSchedulingGroupMissing
+	const available, applied, gangs = v1alpha1.ConditionAvailable, v1alpha1.ConditionResourcesApplied, v1alpha1.ConditionGangScheduling
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
 		want          string
@@ -36,6 +38,13 @@ func TestTransitions(t *testing.T) {
 		"refused in other words":          {condition(applied, "False", 1, "used: 5"), condition(applied, "False", 1, "used: 6"), ""},
 		"refused as before":               {condition(applied, "False", 1, "x is taken"), condition(applied, "False", 2, "x is taken"), ""},
 		"applied in the end":              {condition(applied, "False", 1, "x is taken"), condition(applied, "True", 1, ""), "Normal Reason "},
+		"being applied":                   {nil, condition(applied, "Unknown", 1, "children are being applied"), ""},
+		"known to be applied":             {condition(applied, "Unknown", 1, "children are being applied"), condition(applied, "True", 1, ""), ""},
+		"refused after a while":           {condition(applied, "Unknown", 1, "children are being applied"), condition(applied, "False", 1, "x is taken"), "Warning Reason x is taken"},
+		"not known any more":              {condition(applied, "True", 1, ""), condition(applied, "Unknown", 1, "children are being applied"), ""},
+		"gangs at once":                   {nil, condition(gangs, "True", 1, ""), ""},
+		"no gangs":                        {condition(gangs, "True", 1, ""), noField, "Warning SchedulingGroupMissing no field"},
+		"still no gangs":                  {noField, noField, ""},
 		"of no interest":                  {condition("Progressing", "False", 1, ""), condition("Progressing", "True", 1, ""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,5 +59,16 @@ func TestTransitions(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// That the cluster or the operator hasn't gangs is said by the condition, and is no news of any gang.
+func TestNoGangsAnywhereIsNoEvent(t *testing.T) {
+	for _, reason := range []string{v1alpha1.ReasonNotServed, v1alpha1.ReasonDisabled} {
+		recorder := events.NewFakeRecorder(1)
+		Transitions(recorder, &v1alpha1.PodGang{}, nil, []metav1.Condition{{Type: v1alpha1.ConditionGangScheduling, Status: metav1.ConditionFalse, Reason: reason}})
+		if len(recorder.Events) > 0 {
+			t.Errorf("%s: %s", reason, <-recorder.Events)
+		}
 	}
 }

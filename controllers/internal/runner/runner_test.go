@@ -17,7 +17,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/plan"
 )
 
 var key = cache.NewObjectName("ns", "a")
@@ -99,7 +101,6 @@ func TestConflictsAreRetriedQuietly(t *testing.T) {
 	}
 }
 
-// One object must not end the operator for all.
 func TestAPanicIsAnErrorOfItsKey(t *testing.T) {
 	times, logged := syncs(t, time.Second, func(call int) (time.Duration, error) {
 		if call == 1 {
@@ -107,50 +108,61 @@ func TestAPanicIsAnErrorOfItsKey(t *testing.T) {
 		}
 		return 0, nil
 	})
-	if len(times) != 2 || len(logged) != 1 || !strings.Contains(logged[0], "panic: oh") {
+	if len(times) != 2 || len(logged) != 1 || !strings.Contains(logged[0], "panic: oh") || !strings.Contains(logged[0], "runner_test.go") {
+		t.Errorf("synced at %v, logged %v", times, logged)
+	}
+}
+
+func TestProblemsAreTriedAgainLater(t *testing.T) {
+	times, logged := syncs(t, time.Minute-time.Second, func(call int) (time.Duration, error) {
+		if call == 1 {
+			return 0, apply.Refuse([]plan.Problem{{Reason: "Reason", Message: "no"}})
+		}
+		return 0, nil
+	})
+	if len(times) != 2 || times[1] != apply.RefusedRetry || strings.Contains(strings.Join(logged, ""), "Sync failed") {
 		t.Errorf("synced at %v, logged %v", times, logged)
 	}
 }
 
 func TestHead(t *testing.T) {
+	there := &metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}
+	going := &metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, DeletionTimestamp: &metav1.Time{}}
+	missing := apierrors.NewNotFound(schema.GroupResource{}, key.Name)
 	for name, test := range map[string]struct {
-		found   error
-		deleted bool
-		stale   bool
-		ending  bool
-		want    string
-		again   time.Duration
+		object *metav1.ObjectMeta
+		err    error
+		stale  bool
+		// deaf heads have nothing to do for what is being deleted.
+		deaf  bool
+		want  string
+		again time.Duration
+		fails bool
 	}{
-		"there":                        {want: "sync"},
-		"gone":                         {found: apierrors.NewNotFound(schema.GroupResource{}, "a"), want: "gone"},
-		"unreadable":                   {found: errors.New("no"), want: "no"},
-		"behind its own writes":        {stale: true, again: consistency.Retry},
-		"being deleted":                {deleted: true},
-		"being deleted, with more":     {deleted: true, ending: true, want: "ending"},
-		"being deleted, and is behind": {deleted: true, ending: true, stale: true, again: consistency.Retry},
+		"there":               {object: there, want: "sync", again: time.Hour},
+		"there, stale":        {object: there, stale: true, again: consistency.Retry},
+		"not found":           {err: missing, want: "gone"},
+		"not found, stale":    {err: missing, stale: true, want: "gone"},
+		"not read":            {err: errors.New("no luck"), fails: true},
+		"ending":              {object: going, want: "ending"},
+		"ending, stale":       {object: going, stale: true, again: consistency.Retry},
+		"ending, deaf":        {object: going, deaf: true},
+		"ending, stale, deaf": {object: going, stale: true, deaf: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			did := ""
+			got := ""
 			head := Head[*metav1.ObjectMeta]{
-				Get: func(cache.ObjectName) (*metav1.ObjectMeta, error) {
-					object := &metav1.ObjectMeta{}
-					if test.deleted {
-						object.DeletionTimestamp = &metav1.Time{}
-					}
-					return object, test.found
-				},
-				Fresh: func(cache.ObjectName) bool { return !test.stale },
-				Gone:  func(context.Context, cache.ObjectName) error { did = "gone"; return nil },
+				Get:    func(cache.ObjectName) (*metav1.ObjectMeta, error) { return test.object, test.err },
+				Fresh:  func(cache.ObjectName) bool { return !test.stale },
+				Gone:   func(context.Context, cache.ObjectName) error { got += "gone"; return nil },
+				Ending: func(context.Context, *metav1.ObjectMeta) error { got += "ending"; return nil },
 			}
-			if test.ending {
-				head.Ending = func(context.Context, *metav1.ObjectMeta) error { did = "ending"; return nil }
+			if test.deaf {
+				head.Ending = nil
 			}
-			again, err := head.Sync(func(context.Context, *metav1.ObjectMeta) (time.Duration, error) { did = "sync"; return 0, nil })(t.Context(), key)
-			if err != nil {
-				did = err.Error()
-			}
-			if did != test.want || again != test.again {
-				t.Errorf("did %q, again after %s; want %q, %s", did, again, test.want, test.again)
+			again, err := head.Sync(func(context.Context, *metav1.ObjectMeta) (time.Duration, error) { got += "sync"; return time.Hour, nil })(t.Context(), key)
+			if got != test.want || again != test.again || (err != nil) != test.fails {
+				t.Errorf("called %q, again after %s, error %v", got, again, err)
 			}
 		})
 	}
