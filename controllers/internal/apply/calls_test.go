@@ -145,36 +145,6 @@ func TestAllReadRemembersRefusals(t *testing.T) {
 	}
 }
 
-func TestInherited(t *testing.T) {
-	for name, test := range map[string]struct {
-		inherited   bool
-		controller  types.UID
-		terminating bool
-		want        []string
-	}{
-		"a predecessor's":                             {false, "before", false, nil},
-		"a predecessor's, inherited":                  {true, "before", false, []string{"apply a uid a-uid"}},
-		"a predecessor's, inherited, and terminating": {true, "before", true, []string{"apply a uid a-uid"}},
-		"ours, terminating":                           {false, "owner", true, nil},
-		"ours, terminating, of a kind that is kept":   {true, "owner", true, []string{"apply a uid a-uid"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			live := account("a", test.controller)
-			if test.terminating {
-				live.DeletionTimestamp = &metav1.Time{}
-			}
-			kind, client, owner := recorded(t, live)
-			kind.Inherited = test.inherited
-			if err := kind.Apply(t.Context(), owner, wantedAccount("a")); err != nil {
-				t.Error(err)
-			}
-			if diff := cmp.Diff(test.want, client.take()); diff != "" {
-				t.Errorf("calls (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 // Children are written by goroutines of their own, where a panic would end the operator for all sets.
 func TestAPanicIsAnErrorOfItsChild(t *testing.T) {
 	kind, client, owner := recorded(t, account("a", "owner"), account("b", "owner"))

@@ -5,12 +5,16 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
 
 	"grove.io/grove/controllers/plan"
 )
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func named(n int) described {
+	return described{manager: "test", name: cache.NewObjectName("ns", strconv.Itoa(n))}
+}
 
 func TestPaceOfALoneStatus(t *testing.T) {
 	var pace Pace
@@ -28,11 +32,11 @@ func TestPaceOfALoneStatus(t *testing.T) {
 		{"the end of the hold", 500 * time.Millisecond, plan.Numbers, true, 0},
 		{"a change after the write", 600 * time.Millisecond, plan.Numbers, false, ShortestHold},
 	} {
-		if got := pace.hold("a", step.urgency, start.Add(step.at)); got != step.want {
+		if got := pace.hold(named(0), step.urgency, start.Add(step.at)); got != step.want {
 			t.Errorf("%s is held for %s; want %s", step.what, got, step.want)
 		}
 		if step.release {
-			pace.release("a")
+			pace.release(named(0))
 		}
 	}
 }
@@ -40,35 +44,24 @@ func TestPaceOfALoneStatus(t *testing.T) {
 func TestPaceOfMany(t *testing.T) {
 	var pace Pace
 	for i := range 500 {
-		pace.hold(types.UID(strconv.Itoa(i)), plan.Numbers, start)
+		pace.hold(named(i), plan.Numbers, start)
 	}
-	if got := pace.hold("0", plan.Numbers, start); got != LongestHold {
+	if got := pace.hold(named(0), plan.Numbers, start); got != LongestHold {
 		t.Errorf("one of 500 is held for %s; want %s", got, LongestHold)
 	}
-	if got := pace.hold("0", plan.Urgent, start); got != 0 {
+	if got := pace.hold(named(0), plan.Urgent, start); got != 0 {
 		t.Errorf("an urgent one of 500 is held for %s", got)
 	}
 	for i := range 400 {
-		pace.release(types.UID(strconv.Itoa(i)))
+		pace.release(named(i))
 	}
-	if got, want := pace.hold("499", plan.Numbers, start), 2*time.Second; got != want {
+	if got, want := pace.hold(named(499), plan.Numbers, start), 2*time.Second; got != want {
 		t.Errorf("one of 100 is held for %s; want %s", got, want)
 	}
 	for i := range 1000 {
-		pace.hold(types.UID(strconv.Itoa(i)), plan.Numbers, start)
+		pace.hold(named(i), plan.Numbers, start)
 	}
-	if got := pace.hold("0", plan.Numbers, start); got != LongestHold {
+	if got := pace.hold(named(0), plan.Numbers, start); got != LongestHold {
 		t.Errorf("one of 1000 is held for %s; want %s", got, LongestHold)
-	}
-}
-
-// What vanishes while its status is held, or belongs to nothing any more, must neither fill the memory nor slow down the others.
-func TestPaceForgetsWhatNobodyComesBackFor(t *testing.T) {
-	var pace Pace
-	for i := range 500 {
-		pace.hold(types.UID(strconv.Itoa(i)), plan.Numbers, start)
-	}
-	if got := pace.hold("a", plan.Numbers, start.Add(3*LongestHold)); got != ShortestHold || len(pace.held) != 1 {
-		t.Errorf("held for %s, with %d remembered", got, len(pace.held))
 	}
 }

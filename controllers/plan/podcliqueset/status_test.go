@@ -106,6 +106,19 @@ func TestOffIsNoBreach(t *testing.T) {
 	}
 }
 
+// What a gang's conditions said of an earlier generation of it isn't quoted.
+func TestOldWordsAreNotQuoted(t *testing.T) {
+	w := plantest.NewWorld(plantest.Workers(), plantest.Pending)
+	w.Verdicts = map[string]string{"train-0": "0/3 nodes are available"}
+	w.Settle()
+	w.PodGangs["train-0"].Generation++
+	status := w.Status(plantest.Applied(w.Object), true, plantest.Now)
+	available := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
+	if want := "0 of 2 replicas available; train-alone-0: 0 of 1 pods scheduled, at least 1 needed"; available.Message != want {
+		t.Errorf("the set says %q, want %q", available.Message, want)
+	}
+}
+
 // A problem with a pod is in the set's condition, and what the set waits for, at once.
 func TestProblemsOfPartsReachTheSet(t *testing.T) {
 	refused := plan.Problem{Reason: v1alpha1.ReasonInvalidChild, Message: "no such volume"}
