@@ -66,8 +66,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &grovev1alpha1.PodGroupStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScaledGroup"):
 		return &grovev1alpha1.ScaledGroupApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScalingGroupReplicaStatus"):
+		return &grovev1alpha1.ScalingGroupReplicaStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchedulingPolicyConfig"):
 		return &grovev1alpha1.SchedulingPolicyConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UnitStatus"):
+		return &grovev1alpha1.UnitStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UpdateStrategy"):
 		return &grovev1alpha1.UpdateStrategyApplyConfiguration{}
 

@@ -13,7 +13,7 @@ import (
 // This file is the one home of "enough": which pods count as what, and whether a pod group, a unit or a group replica has its
 // minimum of them.
 
-// Counts are of the pods of one pod group that are not on their way out.
+// Counts are of the pods of one pod group that are not on their way out, nor were born before their last restart.
 type Counts struct {
 	Pods, Scheduled, Available, Ready, Succeeded int32
 	// Created is one more than the highest index that a pod has or had.
@@ -127,7 +127,7 @@ func containerNamed(containers []corev1.Container, name string) *corev1.Containe
 
 // Counts are those of each pod group of a PodClique, by the pod group's name.
 func (c Clique) Counts() map[string]*Counts {
-	pods := c.PodsByName()
+	pods, restarts := c.PodsByName(), RestartsOf(c.Gang)
 	all := map[string]*Counts{}
 	for _, podGroup := range c.PodGroupNames() {
 		all[podGroup] = &Counts{}
@@ -136,7 +136,7 @@ func (c Clique) Counts() map[string]*Counts {
 		}
 	}
 	for id := range c.Identities() {
-		if pod := pods[id.Name]; pod != nil {
+		if pod := pods[id.Name]; pod != nil && !restarts.Outlived(pod, id.PodGroup) {
 			all[id.PodGroup].add(pod, id.Index)
 		}
 	}

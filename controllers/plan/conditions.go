@@ -18,6 +18,16 @@ type Problem struct {
 	Message string
 }
 
+// News is what users are told of by an event.
+type News struct {
+	// Reason is in one word what has happened.
+	Reason string
+	// Message says it in a sentence.
+	Message string
+	// Bad news is a warning.
+	Bad bool
+}
+
 // IsProblem tells whether a reason of a condition is that of a Problem.
 func IsProblem(reason string) bool {
 	switch reason {

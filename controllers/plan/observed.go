@@ -37,6 +37,8 @@ type Clique struct {
 	Gang *v1alpha1.PodGang
 	// Pods are those that the PodClique controls, and those that it may adopt.
 	Pods []*corev1.Pod
+	// Siblings are all pods of the PodClique's replica.
+	Siblings []*corev1.Pod
 	// Scheduling is what the scheduler can do for the replica's pods.
 	Scheduling Scheduling
 	// SchedulerGroups tells what there is of a group in the scheduler, by its name.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"time"
 
 	"k8s.io/utils/ptr"
 
@@ -52,6 +53,17 @@ func (t Template) Clique(podClique string, i int32) *v1alpha1.PodCliqueTemplateS
 		return nil
 	}
 	return &t.Cliques()[at]
+}
+
+// defaultTerminationDelay is the terminationDelay where it isn't said.
+const defaultTerminationDelay = 4 * time.Hour
+
+// TerminationDelay is how long a unit that was available may have fewer pods than its minimum before it is terminated.
+func (t Template) TerminationDelay() time.Duration {
+	if delay := t.Set.Spec.Template.TerminationDelay; delay != nil {
+		return delay.Duration
+	}
+	return defaultTerminationDelay
 }
 
 // HeadlessServiceEnabled tells whether the set has a headless Service.

@@ -40,11 +40,13 @@ type Released struct {
 	waits map[string]string
 	// created has, for each pod group that the gang knows, one more than the highest index that ever existed.
 	created map[string]int32
+	// restarts are how often pods were recreated together.
+	restarts Restarts
 }
 
 // ReleasedBy reads what a gang's status releases; nothing while there is no gang.
 func ReleasedBy(gang *v1alpha1.PodGang) Released {
-	r := Released{waits: map[string]string{}, created: map[string]int32{}}
+	r := Released{waits: map[string]string{}, created: map[string]int32{}, restarts: RestartsOf(gang)}
 	if gang == nil {
 		return r
 	}
@@ -59,9 +61,12 @@ func ReleasedBy(gang *v1alpha1.PodGang) Released {
 	return r
 }
 
+// Restarts are how often pods were recreated together.
+func (r Released) Restarts() Restarts { return r.restarts }
+
 // Changed tells whether two states of a gang let different pods be created.
 func (r Released) Changed(before Released) bool {
-	if len(r.waits) != len(before.waits) || len(r.created) != len(before.created) {
+	if len(r.waits) != len(before.waits) || len(r.created) != len(before.created) || !r.restarts.equal(before.restarts) {
 		return true
 	}
 	for of, unit := range r.waits {

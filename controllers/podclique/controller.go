@@ -58,6 +58,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, 
 	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.membersOf)
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf)
 	runner.WatchWhere(children, grove.PodGangs().Informer(), inGang, releases)
+	runner.WatchWhere(children, pods, c.successorsOf, func(*corev1.Pod, *corev1.Pod) bool { return false })
 
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), itself)
 	runner.Watch(c.statuses, pods, ownerOf)
@@ -78,6 +79,16 @@ func ownerOf(pod *corev1.Pod) []cache.ObjectName {
 		return []cache.ObjectName{cache.NewObjectName(pod.Namespace, name)}
 	}
 	return index.ControllerKey(podclique.Kind, pod)
+}
+
+// successorsOf are the PodCliques whose pods may wait for the end of one that was born before the last restart.
+func (c *controller) successorsOf(pod *corev1.Pod) []cache.ObjectName {
+	key := cache.NewObjectName(pod.Namespace, pod.Labels[v1alpha1.LabelPodGang])
+	podGang, err := c.cluster.GroveInformers.Grove().V1alpha1().PodGangs().Lister().PodGangs(key.Namespace).Get(key.Name)
+	if err != nil || !plan.RestartsOf(podGang).Outlived(pod, plan.PodGroupOf(pod)) {
+		return nil
+	}
+	return c.labelledWith(key)
 }
 
 // inGang are the PodCliques of a gang.

@@ -13,6 +13,7 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/events"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
@@ -44,6 +45,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 			func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
 			func(status *v1alpha1.PodGangStatus) []metav1.Condition { return status.Conditions }),
 	}
+	c.status.Guarded, c.status.Written = podgang.Restarts, c.tell
 	get := func(key cache.ObjectName) (*v1alpha1.PodGang, error) {
 		return grove.PodGangs().Lister().PodGangs(key.Namespace).Get(key.Name)
 	}
@@ -135,7 +137,23 @@ func (c *controller) describe(ctx context.Context, podGang *v1alpha1.PodGang) (t
 	observed.Verdicts = c.backend.Verdicts(podGang)
 	now := c.cluster.Clock.Now()
 	status := observed.Status(c.reports.Get(podGang), now)
-	return c.status.Write(ctx, podGang, &status, observed.Urgency(&status), now)
+	wait, err := c.status.Write(ctx, podGang, &status, observed.Urgency(&status), now)
+	if deadline := observed.Deadline(&status); deadline.After(now) {
+		wait = runner.Sooner(wait, deadline.Sub(now))
+	}
+	return wait, err
+}
+
+// tell tells users of a PodGang, and of its set, what became of the units.
+func (c *controller) tell(podGang *v1alpha1.PodGang, before, after *v1alpha1.PodGangStatus) {
+	set, there := c.observer.Set(podGang)
+	if !there {
+		return
+	}
+	for _, news := range podgang.News(set, podGang, before, after) {
+		events.Tell(c.cluster.Recorder, podGang, news)
+		events.Tell(c.cluster.Recorder, set, news)
+	}
 }
 
 func (c *controller) observe(podGang *v1alpha1.PodGang) (podgang.Gang, bool) {

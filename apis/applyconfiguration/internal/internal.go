@@ -40,6 +40,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: restartPolicy
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.GroupRestartPolicy
     - name: roleName
       type:
         scalar: string
@@ -78,6 +81,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicaIndex
       type:
         scalar: numeric
+- name: io.grove.grove.apis.grove.v1alpha1.GroupRestartPolicy
+  scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.HeadlessServiceConfig
   map:
     fields:
@@ -160,6 +165,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: restartPolicy
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.GroupRestartPolicy
     - name: scaleConfig
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.AutoScalingConfig
@@ -180,6 +188,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: restartPolicy
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.GroupRestartPolicy
     - name: scaleConfig
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.AutoScalingConfig
@@ -200,6 +211,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: replicaStatuses
+      type:
+        list:
+          elementType:
+            namedType: io.grove.grove.apis.grove.v1alpha1.ScalingGroupReplicaStatus
+          elementRelationship: atomic
     - name: replicas
       type:
         scalar: numeric
@@ -369,6 +386,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: restartPolicy
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.GroupRestartPolicy
     - name: roleName
       type:
         scalar: string
@@ -496,6 +516,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroupStatus
           elementRelationship: atomic
+    - name: units
+      type:
+        list:
+          elementType:
+            namedType: io.grove.grove.apis.grove.v1alpha1.UnitStatus
+          elementRelationship: atomic
 - name: io.grove.grove.apis.grove.v1alpha1.PodGangSummary
   map:
     fields:
@@ -511,6 +537,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.PodGangPhase
+    - name: restarts
+      type:
+        scalar: numeric
+    - name: waitingSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.grove.grove.apis.grove.v1alpha1.PodGroup
   map:
     fields:
@@ -547,6 +579,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ready
       type:
         scalar: numeric
+    - name: restartedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: restarts
+      type:
+        scalar: numeric
+    - name: restartsInARow
+      type:
+        scalar: numeric
     - name: scheduled
       type:
         scalar: numeric
@@ -565,6 +606,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.PodGroup
           elementRelationship: atomic
+- name: io.grove.grove.apis.grove.v1alpha1.ScalingGroupReplicaStatus
+  map:
+    fields:
+    - name: available
+      type:
+        scalar: numeric
+    - name: replicaIndex
+      type:
+        scalar: numeric
+    - name: scheduled
+      type:
+        scalar: numeric
 - name: io.grove.grove.apis.grove.v1alpha1.SchedulingPolicyConfig
   map:
     fields:
@@ -580,6 +633,24 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.grove.grove.apis.grove.v1alpha1.NetworkPackGroupConfig
           elementRelationship: atomic
+- name: io.grove.grove.apis.grove.v1alpha1.UnitStatus
+  map:
+    fields:
+    - name: availableSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: breachedSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: name
+      type:
+        scalar: string
+    - name: restarts
+      type:
+        scalar: numeric
+    - name: terminatedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
 - name: io.grove.grove.apis.grove.v1alpha1.UpdateStrategy
   map:
     fields:
@@ -2985,6 +3056,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsOperationType
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+  scalar: untyped
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
   map:
     fields:

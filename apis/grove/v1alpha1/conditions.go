@@ -11,7 +11,8 @@ const (
 	ConditionComplete = "Complete"
 	// ConditionProgressing of a PodCliqueSet is True while Grove is bringing it to what its spec says.
 	ConditionProgressing = "Progressing"
-	// ConditionDegraded of a PodCliqueSet is True while a replica that was available is not.
+	// ConditionDegraded of a PodCliqueSet is True while a replica that was available is below its minimum, or was terminated and isn't
+	// back. The message says what is missing since when, and what happens next and when.
 	ConditionDegraded = "Degraded"
 	// ConditionResourcesApplied of a PodCliqueSet or PodClique is False while a child of it can't be
 	// created or changed, for a reason that only a user can remove; the message names the child and the next step. It is Unknown
@@ -92,6 +93,14 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonSchedulingGroupMissing: a pod doesn't name its group, so that it is scheduled by itself.
 	ReasonSchedulingGroupMissing = "SchedulingGroupMissing"
+	// ReasonMinAvailableBreached: a replica that was available has fewer pods than its minimum.
+	ReasonMinAvailableBreached = "MinAvailableBreached"
+	// ReasonGangTerminated: a gang unit was below its minimum for the whole terminationDelay, and all its pods are replaced.
+	ReasonGangTerminated = "GangTerminated"
+	// ReasonGangRestarted: a container restarted or a pod was lost, and by the restartPolicy its peers are recreated with it.
+	ReasonGangRestarted = "GangRestarted"
+	// ReasonRecovered: what was below its minimum has it again.
+	ReasonRecovered = "Recovered"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

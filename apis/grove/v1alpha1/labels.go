@@ -23,6 +23,9 @@ const (
 	LabelPodIndex = "grove.io/pod-index"
 	// LabelPodTemplateHash is on PodCliques and pods: the hash of the podSpec that they were made from.
 	LabelPodTemplateHash = "grove.io/pod-template-hash"
+	// LabelRestarts is on pods that were created after their unit was terminated or their slice recreated: how often that had
+	// happened. Pods with less than today's number go.
+	LabelRestarts = "grove.io/restarts"
 
 	// LabelGangUnit is on the pods of sets with pack groups: the name of the unit that the pod is in or, as surplus, adds to. That
 	// is the PodGang for its base unit, or one of its scaledGroups.

@@ -82,6 +82,10 @@ type PodCliqueSpec struct {
 	// +kubebuilder:validation:MaxItems=31
 	// +kubebuilder:validation:items:MaxLength=63
 	StartsAfter []string `json:"startsAfter,omitempty"`
+	// restartPolicy says what happens to the other pods of a slice when a container of one restarts, or one is lost. Where the
+	// clique's scaling group says RecreateGroupOnPodRestart, that goes before. Default None.
+	// +optional
+	RestartPolicy GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	// +optional
 	AutoScalingConfig *AutoScalingConfig `json:"autoScalingConfig,omitempty"`
@@ -120,6 +124,10 @@ type AppliedPodCliqueSpec struct {
 	// +kubebuilder:validation:MaxItems=31
 	// +kubebuilder:validation:items:MaxLength=63
 	StartsAfter []string `json:"startsAfter,omitempty"`
+	// restartPolicy says what happens to the other pods of a slice when a container of one restarts, or one is lost. Where the
+	// clique's scaling group says RecreateGroupOnPodRestart, that goes before. Default None.
+	// +optional
+	RestartPolicy GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	// +optional
 	AutoScalingConfig *AutoScalingConfig `json:"autoScalingConfig,omitempty"`
@@ -157,3 +165,16 @@ type PodCliqueStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
+
+// GroupRestartPolicy says what happens to pods that work together when a container of one restarts, or one is lost. The terms are those
+// of LeaderWorkerSet.
+//
+// +kubebuilder:validation:Enum=None;RecreateGroupOnPodRestart
+type GroupRestartPolicy string
+
+const (
+	// RestartPolicyNone: a pod is restarted or replaced alone.
+	RestartPolicyNone GroupRestartPolicy = "None"
+	// RestartPolicyRecreateGroup: all of them are recreated together, since none can go on without the others.
+	RestartPolicyRecreateGroup GroupRestartPolicy = "RecreateGroupOnPodRestart"
+)

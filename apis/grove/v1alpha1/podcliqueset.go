@@ -260,7 +260,7 @@ const (
 	PodCliqueSetAvailable PodCliqueSetPhase = "Available"
 	// PodCliqueSetUpdating: a rolling update is under way.
 	PodCliqueSetUpdating PodCliqueSetPhase = "Updating"
-	// PodCliqueSetDegraded: a replica that was available is not.
+	// PodCliqueSetDegraded: a replica that was available is below its minimum, or was terminated and isn't back.
 	PodCliqueSetDegraded PodCliqueSetPhase = "Degraded"
 	// PodCliqueSetFailed: a replica whose pods were replaced has not come back within terminationDelay.
 	PodCliqueSetFailed PodCliqueSetPhase = "Failed"
@@ -292,7 +292,7 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied.
+	// conditions are Available, Ready (the same), Degraded, Progressing, Complete and ResourcesApplied.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -320,6 +320,12 @@ type PodGangSummary struct {
 	// firstAvailableTime is when the replica was first seen available.
 	// +optional
 	FirstAvailableTime *metav1.Time `json:"firstAvailableTime,omitempty"`
+	// waitingSince is since when the replica waits to be available: since it was created, fell below its minimum or was terminated.
+	// +optional
+	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
+	// restarts is how often the replica was terminated, that is all of its pods replaced together.
+	// +optional
+	Restarts int32 `json:"restarts,omitempty"`
 }
 
 // PodCliqueSetRollingUpdateProgress is how far a rolling update has come.

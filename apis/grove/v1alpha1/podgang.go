@@ -102,7 +102,7 @@ const (
 	PodGangStarting PodGangPhase = "Starting"
 	// PodGangRunning: the base unit is ready.
 	PodGangRunning PodGangPhase = "Running"
-	// PodGangFailed: the base unit was ready and too many of its pods are not.
+	// PodGangFailed: the base unit was terminated, and isn't ready again after the terminationDelay has passed once more.
 	PodGangFailed PodGangPhase = "Failed"
 	// PodGangSucceeded: every pod of the base unit has run to its end.
 	PodGangSucceeded PodGangPhase = "Succeeded"
@@ -125,6 +125,31 @@ type PodGangStatus struct {
 	// +optional
 	// +listType=atomic
 	PodGroups []PodGroupStatus `json:"podGroups,omitempty"`
+	// units has, for each unit that has pods to have, since when it is available or in breach, and how often it was terminated.
+	// +optional
+	// +listType=atomic
+	Units []UnitStatus `json:"units,omitempty"`
+}
+
+// UnitStatus is the record of a unit: what has to outlive a restart of the operator. It is written ahead of what follows from it.
+type UnitStatus struct {
+	// name is the name of the PodGang for the base unit, and that of the scaled group for a scaled one.
+	// +required
+	Name string `json:"name"`
+	// availableSince is when the unit's minimum of pods was first ready, since it was created or terminated.
+	// +optional
+	AvailableSince *metav1.MicroTime `json:"availableSince,omitempty"`
+	// breachedSince is since when fewer pods than the minimum are available, of a unit that was available. At breachedSince and
+	// the terminationDelay the unit is terminated, unless enough pods are available by then.
+	// +optional
+	BreachedSince *metav1.MicroTime `json:"breachedSince,omitempty"`
+	// terminatedAt is when the unit was last terminated: all of its pods, and for the base unit all of the replica's, are
+	// deleted and placed anew as a gang.
+	// +optional
+	TerminatedAt *metav1.MicroTime `json:"terminatedAt,omitempty"`
+	// restarts is how often the unit was terminated.
+	// +optional
+	Restarts int32 `json:"restarts,omitempty"`
 }
 
 // PodGroupStatus counts the pods of one slice.
@@ -152,4 +177,14 @@ type PodGroupStatus struct {
 	// was lost and comes back at once.
 	// +optional
 	Created int32 `json:"created,omitempty"`
+	// restarts is how often the restartPolicy had the slice recreated.
+	// +optional
+	Restarts int32 `json:"restarts,omitempty"`
+	// restartedAt is when it did that last.
+	// +optional
+	RestartedAt *metav1.MicroTime `json:"restartedAt,omitempty"`
+	// restartsInARow is how many of those followed each other within ten minutes each; from the second on, pods come back after a
+	// back-off.
+	// +optional
+	RestartsInARow int32 `json:"restartsInARow,omitempty"`
 }

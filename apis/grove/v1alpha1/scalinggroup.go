@@ -65,6 +65,10 @@ type PodCliqueScalingGroupSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=999
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
+	// restartPolicy says what happens to the other pods of a group replica when a container of one restarts, or one is lost.
+	// Default None.
+	// +optional
+	RestartPolicy GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// scaleConfig lets a HorizontalPodAutoscaler set replicas, to 999 at most.
 	// +optional
 	ScaleConfig *AutoScalingConfig `json:"scaleConfig,omitempty"`
@@ -84,6 +88,10 @@ type PodCliqueScalingGroupStatus struct {
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
+	// replicaStatuses tells of the group replicas in each replica of the set, in the order of those; of the first 1000 at most.
+	// +optional
+	// +listType=atomic
+	ReplicaStatuses []ScalingGroupReplicaStatus `json:"replicaStatuses,omitempty"`
 	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`
@@ -92,4 +100,17 @@ type PodCliqueScalingGroupStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ScalingGroupReplicaStatus counts the group replicas in one replica of the set.
+type ScalingGroupReplicaStatus struct {
+	// replicaIndex is the index of the replica of the set.
+	// +required
+	ReplicaIndex int32 `json:"replicaIndex"`
+	// scheduled is the number of group replicas whose minimum of pods is bound to nodes.
+	// +required
+	Scheduled int32 `json:"scheduled"`
+	// available is the number of group replicas whose minimum of pods is ready.
+	// +required
+	Available int32 `json:"available"`
 }

@@ -39,7 +39,12 @@ type Status[T events.Object, S any] struct {
 	recorder   toolsevents.EventRecorder
 	of         func(object T) *S
 	conditions func(status *S) []metav1.Condition
-	send       func(ctx context.Context, object T, status *S, options metav1.ApplyOptions) (T, error)
+	send       func(ctx context.Context, object T, status *S, guarded bool, options metav1.ApplyOptions) (T, error)
+
+	// Guarded tells whether a change may only be made to the very state that it was computed from; nil for never.
+	Guarded func(before, after *S) bool
+	// Written is told of each change that was written; nil for nobody.
+	Written func(object T, before, after *S)
 
 	// Tracker tells whether the cache has the status that was written last.
 	consistency.Tracker
@@ -53,8 +58,11 @@ func NewStatus[T events.Object, S, A any, C StatusConfiguration[A, C], I StatusC
 ) *Status[T, S] {
 	return &Status[T, S]{
 		manager: manager + statusSuffix, cache: store, pace: pace, recorder: recorder, of: of, conditions: conditions,
-		send: func(ctx context.Context, object T, status *S, options metav1.ApplyOptions) (T, error) {
+		send: func(ctx context.Context, object T, status *S, guarded bool, options metav1.ApplyOptions) (T, error) {
 			config := configuration(object.GetName(), object.GetNamespace()).WithUID(object.GetUID())
+			if guarded {
+				config = config.WithResourceVersion(object.GetResourceVersion())
+			}
 			return client(object.GetNamespace()).ApplyStatus(ctx, config.WithStatus(plan.Configuration[A](status)), options)
 		},
 	}
@@ -72,7 +80,8 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 	if wait := s.pace.hold(held, urgency, now); wait > 0 {
 		return wait, nil
 	}
-	written, err := s.send(ctx, object, status, metav1.ApplyOptions{FieldManager: s.manager, Force: true})
+	guarded := s.Guarded != nil && s.Guarded(s.of(object), status)
+	written, err := s.send(ctx, object, status, guarded, metav1.ApplyOptions{FieldManager: s.manager, Force: true})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		s.pace.release(held)
@@ -86,6 +95,9 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 	s.pace.release(held)
 	s.Wrote(key, s.cache, written.GetResourceVersion())
 	events.Transitions(s.recorder, object, s.conditions(s.of(object)), s.conditions(status))
+	if s.Written != nil {
+		s.Written(object, s.of(object), status)
+	}
 	return 0, nil
 }
 

@@ -57,7 +57,7 @@ func TestStatusWrite(t *testing.T) {
 				manager: "grove-test" + statusSuffix, cache: cache.NewStore(cache.MetaNamespaceKeyFunc), pace: &pace, recorder: events.NewFakeRecorder(1),
 				of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 				conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
-				send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, options metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
+				send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, _ bool, options metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
 					if sent++; options.FieldManager != "grove-test-status" || !options.Force {
 						t.Errorf("applied with %+v", options)
 					}
@@ -91,7 +91,7 @@ func TestStatusIsFreshOnceTheCacheHasIt(t *testing.T) {
 		cache: store, pace: &Pace{}, recorder: events.NewFakeRecorder(1),
 		of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 		conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
-		send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, _ metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
+		send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, _ bool, _ metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
 			written := set.DeepCopy()
 			written.ResourceVersion = "7"
 			return written, nil

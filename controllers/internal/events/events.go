@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 )
 
 // actionReconcile is what Grove was doing when an event happened.
@@ -61,4 +62,13 @@ func emit(recorder events.EventRecorder, object runtime.Object, condition metav1
 		kind = corev1.EventTypeWarning
 	}
 	recorder.Eventf(object, nil, kind, condition.Reason, actionReconcile, "%s", condition.Message)
+}
+
+// Tell emits an event for news that a planner found.
+func Tell(recorder events.EventRecorder, object runtime.Object, news plan.News) {
+	kind := corev1.EventTypeNormal
+	if news.Bad {
+		kind = corev1.EventTypeWarning
+	}
+	recorder.Eventf(object, nil, kind, news.Reason, actionReconcile, "%s", news.Message)
 }

@@ -41,13 +41,15 @@ func (o Observer) Clique(podClique *v1alpha1.PodClique) (plan.Clique, bool) {
 		podGang = nil
 	}
 	siblings := o.podsOf(podClique.Namespace, podClique.Labels[v1alpha1.LabelPodGang])
-	return o.clique(podClique, set, podGang, o.scheduling(siblings), o.schedulerGroups(podClique, podGang, siblings))
+	return o.clique(plan.Clique{
+		Object: podClique, Set: set, Gang: podGang, Siblings: siblings,
+		Scheduling: o.scheduling(siblings), SchedulerGroups: o.schedulerGroups(podClique, podGang, siblings),
+	})
 }
 
-func (o Observer) clique(podClique *v1alpha1.PodClique, set *v1alpha1.PodCliqueSet, podGang *v1alpha1.PodGang,
-	scheduling plan.Scheduling, groups func(string) plan.SchedulerGroup,
-) (plan.Clique, bool) {
-	observed := plan.Clique{Object: podClique, Set: set, Gang: podGang, Scheduling: scheduling, SchedulerGroups: groups}
+// clique adds to what is known of a PodClique its scaling group and its pods.
+func (o Observer) clique(observed plan.Clique) (plan.Clique, bool) {
+	podClique, set := observed.Object, observed.Set
 	if name := plan.ScalingGroupNameOf(set, podClique); name != "" {
 		scalingGroups := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliqueScalingGroups().Lister()
 		scalingGroup, err := scalingGroups.PodCliqueScalingGroups(podClique.Namespace).Get(name)
@@ -81,7 +83,9 @@ func (o Observer) Replica(podGang *v1alpha1.PodGang, podCliques []string) (plan.
 			// It has no pods, then.
 			continue
 		}
-		clique, complete := o.clique(podClique, replica.Set, podGang, replica.Scheduling, replica.SchedulerGroups)
+		clique, complete := o.clique(plan.Clique{
+			Object: podClique, Set: replica.Set, Gang: podGang, Siblings: siblings, Scheduling: replica.Scheduling, SchedulerGroups: replica.SchedulerGroups,
+		})
 		if !complete {
 			return replica, false
 		}

@@ -85,6 +85,14 @@ func Cliques(observed podcliqueset.Set, pods func(podclique.Clique) []*corev1.Po
 		}
 		all = append(all, clique)
 	}
+	siblings := map[string][]*corev1.Pod{}
+	for _, clique := range all {
+		gang := clique.Object.Labels[v1alpha1.LabelPodGang]
+		siblings[gang] = append(siblings[gang], clique.Pods...)
+	}
+	for i := range all {
+		all[i].Siblings = siblings[all[i].Object.Labels[v1alpha1.LabelPodGang]]
+	}
 	slices.SortFunc(all, func(a, b podclique.Clique) int { return plan.ByName(a.Object, b.Object) })
 	return all
 }

@@ -95,6 +95,9 @@ func (r rank) of(index int32) int32 {
 func (b builder) newPod(id plan.PodIdentity, failures int) NewPod {
 	m := b.Membership(id)
 	pod := NewPod{Config: b.pod(id), Group: b.schedulerGroup(m), membership: m}
+	if restarts := b.released.Restarts().Of(id.PodGroup); restarts > 0 {
+		pod.Config.WithLabels(map[string]string{v1alpha1.LabelRestarts: plan.Index(restarts)})
+	}
 	if failures > 0 {
 		pod.Config.WithAnnotations(map[string]string{v1alpha1.AnnotationFailures: strconv.Itoa(failures)})
 	}
@@ -175,8 +178,10 @@ func withEnv(containers []corev1ac.ContainerApplyConfiguration, env []*corev1ac.
 // failures before it.
 func (b builder) relabeled(id plan.PodIdentity, pod *corev1.Pod) (*corev1ac.PodApplyConfiguration, bool) {
 	labels := b.podLabels(id)
-	if hash, ok := pod.Labels[v1alpha1.LabelPodTemplateHash]; ok {
-		labels[v1alpha1.LabelPodTemplateHash] = hash
+	for _, born := range []string{v1alpha1.LabelPodTemplateHash, v1alpha1.LabelRestarts} {
+		if value, ok := pod.Labels[born]; ok {
+			labels[born] = value
+		}
 	}
 	annotations := maps.Clone(b.annotations)
 	if failures, ok := pod.Annotations[v1alpha1.AnnotationFailures]; ok {

@@ -10,23 +10,11 @@ import (
 	"grove.io/grove/controllers/plan"
 )
 
-// A pod that failed is replaced at once the first time, and ever later if its successors fail too.
-const (
-	// firstBackOff is how long the second replacement in a row waits after the failure; the time doubles with each more.
-	firstBackOff = time.Second
-	// lastBackOff is the longest wait.
-	lastBackOff = 5 * time.Minute
-	// recovered is how long a pod has to have lived for its failure to be the first again.
-	recovered = 10 * time.Minute
-)
-
 // replace replaces a failed pod, or says when that may be done.
 func (b builder) replace(actions *Actions, id plan.PodIdentity, pod *corev1.Pod, now time.Time) {
 	failures := failuresBefore(pod, now)
-	if wait := failedAt(pod, now).Add(backOff(failures)).Sub(now); wait > 0 {
-		if actions.Again == 0 || wait < actions.Again {
-			actions.Again = wait
-		}
+	if wait := failedAt(pod, now).Add(plan.BackOff(failures)).Sub(now); wait > 0 {
+		actions.again(wait)
 		return
 	}
 	if b.waitsForGroup(b.Membership(id)) != "" {
@@ -38,24 +26,10 @@ func (b builder) replace(actions *Actions, id plan.PodIdentity, pod *corev1.Pod,
 // failuresBefore is how many predecessors of a failed pod failed in a row, by what the pod itself bears.
 func failuresBefore(pod *corev1.Pod, now time.Time) int {
 	failures, err := strconv.Atoi(pod.Annotations[v1alpha1.AnnotationFailures])
-	if err != nil || failures < 0 || failedAt(pod, now).Sub(pod.CreationTimestamp.Time) > recovered {
+	if err != nil || failures < 0 || failedAt(pod, now).Sub(pod.CreationTimestamp.Time) > plan.Recovered {
 		return 0
 	}
 	return failures
-}
-
-// backOff is how long after its failure a pod is replaced that some predecessors failed before.
-func backOff(failures int) time.Duration {
-	if failures == 0 {
-		return 0
-	}
-	wait := firstBackOff
-	for range failures - 1 {
-		if wait *= 2; wait >= lastBackOff {
-			return lastBackOff
-		}
-	}
-	return wait
 }
 
 // failedAt is when a pod failed, as exactly as its status says. What a node says by a clock that is ahead isn't believed: its pods would

@@ -31,7 +31,7 @@ type Actions struct {
 	Replace []Replacement
 	// Relabel has the pods whose labels, annotations or owner are not as they should be. Nothing else of a pod can be changed.
 	Relabel []*corev1ac.PodApplyConfiguration
-	// Again is after what time a failed pod may be replaced that may not be yet; 0 if there is none.
+	// Again is after what time a pod may come back that may not yet; 0 if there is none.
 	Again time.Duration
 	// Problems are pods that won't be made.
 	Problems []plan.Problem
@@ -68,16 +68,22 @@ func (c Clique) Actions(now time.Time) Actions {
 	}
 	existing := c.PodsByName()
 	b := c.builder(c.release(t), clique)
+	restarts, together := b.released.Restarts(), c.Together()
 	for id := range c.Identities() {
 		pod := existing[id.Name]
 		delete(existing, id.Name)
 		switch {
 		case pod == nil:
-			if !c.over() && b.waits(id) == "" {
+			if !c.over() && b.waits(id, now) == "" {
 				actions.Create = append(actions.Create, b.newPod(id, 0))
 			}
+			actions.again(restarts.Until(id.PodGroup).Sub(now))
 		case !plan.Lives(pod):
 			// Its successor waits until the name is free.
+		case restarts.Outlived(pod, id.PodGroup) && !c.over() && metav1.IsControlledBy(pod, c.Object):
+			actions.Delete = append(actions.Delete, pod)
+		case pod.Status.Phase == corev1.PodFailed && !c.over() && together != plan.Alone:
+			// It goes with the others, once the restart has been counted.
 		case pod.Status.Phase == corev1.PodFailed && !c.over():
 			b.replace(&actions, id, pod, now)
 		default:
@@ -94,6 +100,13 @@ func (c Clique) Actions(now time.Time) Actions {
 	slices.SortFunc(actions.Delete, plan.ByName)
 	inOrder(actions.Create)
 	return actions
+}
+
+// again asks for another look after a time that is in the future.
+func (a *Actions) again(wait time.Duration) {
+	if wait > 0 && (a.Again == 0 || wait < a.Again) {
+		a.Again = wait
+	}
 }
 
 // inOrder puts pods into the order in which they are created: those of units first, the base unit's ahead of the others.

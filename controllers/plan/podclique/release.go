@@ -3,6 +3,7 @@ package podclique
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
@@ -15,6 +16,10 @@ type release struct {
 	i        int32
 	topology plan.Topology
 	released plan.Released
+	// outliving are pods that have to be gone before their successors come.
+	outliving plan.Outliving
+	// peers counts the pods that live in each slice or group replica.
+	peers map[string]int
 	// created has, for each pod group, one more than the highest index of a pod that exists: those below it were lost.
 	created map[string]int32
 }
@@ -28,6 +33,10 @@ func (c Clique) release(t plan.Template) release {
 		released: plan.ReleasedBy(c.Gang),
 		created:  map[string]int32{},
 	}
+	r.outliving = r.released.Restarts().Outliving(c.Siblings)
+	if c.Together() != plan.Alone {
+		r.peers = r.released.Restarts().Peers(c.Siblings)
+	}
 	for name, counts := range c.Counts() {
 		r.created[name] = counts.Created
 	}
@@ -35,8 +44,17 @@ func (c Clique) release(t plan.Template) release {
 }
 
 // waits says what a pod that doesn't exist waits for before it is created; nothing if it may be.
-func (r release) waits(id plan.PodIdentity) string {
+func (r release) waits(id plan.PodIdentity, now time.Time) string {
 	m := r.Membership(id)
+	if pod := r.outliving.Of(id.PodGroup); pod != "" {
+		return fmt.Sprintf("waits until pod %s has ended, so that all are placed together", pod)
+	}
+	if until := r.released.Restarts().Until(id.PodGroup); now.Before(until) {
+		return fmt.Sprintf("waits until %s, since its slice was restarted several times in a row", until.UTC().Format(time.TimeOnly))
+	}
+	if r.isLost(id) {
+		return "waits until its slice is recreated, as the restartPolicy says"
+	}
 	if waits := r.waitsForGroup(m); waits != "" {
 		return waits
 	}
@@ -89,14 +107,14 @@ func (r release) schedulerGroup(m plan.Membership) string {
 }
 
 // Waits says what missing pods wait for; nothing if none is missing that waits.
-func (c Clique) Waits() string {
+func (c Clique) Waits(now time.Time) string {
 	var all waiting
 	pods := c.PodsByName()
 	r := c.release(plan.TemplateOf(c.Set))
 	for id := range c.Identities() {
 		switch pod := pods[id.Name]; {
 		case pod == nil && !c.over():
-			all.add(id, r.waits(id))
+			all.add(id, r.waits(id, now))
 		case pod != nil && !plan.Lives(pod):
 			all.add(id, "waits until its predecessor has ended")
 		}

@@ -112,7 +112,7 @@ func TestSurplusWaitsForWhatItCompetesWith(t *testing.T) {
 			if diff := cmp.Diff(test.created, plantest.Names(clique.Actions(plantest.Now).Create)); diff != "" {
 				t.Errorf("created (-want +got):\n%s", diff)
 			}
-			if got := clique.Waits(); got != test.waits {
+			if got := clique.Waits(plantest.Now); got != test.waits {
 				t.Errorf("it is said that %q; want %q", got, test.waits)
 			}
 		})
@@ -129,8 +129,8 @@ func TestGatedPodsAreAllMadeAtOnce(t *testing.T) {
 	for name, want := range map[string]int{"train-alone-0": 2, "train-worker-0": 4} {
 		clique := plantest.Clique(t, set, name, nil)
 		clique.Gang.Status = v1alpha1.PodGangStatus{}
-		if got := len(clique.Actions(plantest.Now).Create); got != want || clique.Waits() != "" {
-			t.Errorf("%d pods of %s are made; want %d; it %q", got, name, want, clique.Waits())
+		if got := len(clique.Actions(plantest.Now).Create); got != want || clique.Waits(plantest.Now) != "" {
+			t.Errorf("%d pods of %s are made; want %d; it %q", got, name, want, clique.Waits(plantest.Now))
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestPodsWaitForTheirGroup(t *testing.T) {
 			if diff := cmp.Diff(test.created, plantest.Names(clique.Actions(plantest.Now).Create)); diff != "" {
 				t.Errorf("created (-want +got):\n%s", diff)
 			}
-			if got := clique.Waits(); got != test.waits {
+			if got := clique.Waits(plantest.Now); got != test.waits {
 				t.Errorf("it is said that %q; want %q", got, test.waits)
 			}
 		})
@@ -188,20 +188,20 @@ func TestNobodyWaitsForGroupsWithoutGangs(t *testing.T) {
 	clique.Scheduling = plan.Scheduling{}
 	clique.SchedulerGroups = func(string) plan.SchedulerGroup { return plan.SchedulerGroup{} }
 	created := clique.Actions(plantest.Now).Create
-	if len(created) != 4 || created[0].Group != "" || clique.Waits() != "" {
-		t.Errorf("%d pods are made, the first in %q; it %q", len(created), created[0].Group, clique.Waits())
+	if len(created) != 4 || created[0].Group != "" || clique.Waits(plantest.Now) != "" {
+		t.Errorf("%d pods are made, the first in %q; it %q", len(created), created[0].Group, clique.Waits(plantest.Now))
 	}
 }
 
 func TestSuccessorsWaitForTheName(t *testing.T) {
 	clique := plantest.Clique(t, plantest.Workers(), "train-alone-0", plantest.AllPods)
 	clique.Pods[0].DeletionTimestamp = ptr.To(metav1.NewTime(plantest.Now))
-	if got, want := clique.Waits(), "pod train-alone-0-0 waits until its predecessor has ended"; got != want {
+	if got, want := clique.Waits(plantest.Now), "pod train-alone-0-0 waits until its predecessor has ended"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	clique.Pods = nil
 	clique.Gang.Status.Phase = v1alpha1.PodGangSucceeded
-	if got := clique.Waits(); got != "" {
+	if got := clique.Waits(plantest.Now); got != "" {
 		t.Errorf("the gang has run to its end, and it is said that %s", got)
 	}
 }

@@ -37,7 +37,7 @@ func (c Clique) Status(report plan.Report, now time.Time) v1alpha1.PodCliqueStat
 	scheduled := c.missing(counts, plan.Scheduled)
 	message := scheduled
 	// Enough pods may be scheduled, and others wait all the same.
-	if waits := c.Waits(); waits != "" {
+	if waits := c.Waits(now); waits != "" {
 		message = join(scheduled, waits)
 	}
 	conditions.SetBool(v1alpha1.ConditionPodCliqueScheduled, scheduled == "", c.reason(scheduled == ""), message)

@@ -33,9 +33,10 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 	if known || live.ObservedGeneration == 0 {
 		status.ObservedGeneration = s.Object.Generation
 	}
-	waiting, succeeded := s.summarize(&status, now)
+	sums := s.summarize(&status, now)
+	waiting := sums.waiting
 	created := s.complete() && (known || live.ObservedGeneration > 0)
-	status.Phase = s.phase(status, created, succeeded)
+	status.Phase = s.phase(status, created, sums)
 
 	conditions := plan.NewConditions(live.Conditions, status.ObservedGeneration, now)
 	problems := append(slices.Clone(report.Problems), s.partProblems()...)
@@ -44,12 +45,25 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 		waiting = applied.Message
 	}
 	s.setConditions(conditions, status, waiting)
+	sums.setDegraded(conditions)
 	status.Conditions = conditions.List
 	return status
 }
 
-// summarize counts the set's replicas, and says what the first waits for that isn't available, and how many have run to their end.
-func (s Set) summarize(status *v1alpha1.PodCliqueSetStatus, now time.Time) (waiting string, succeeded int32) {
+// summary is what the set's gangs amount to.
+type summary struct {
+	// waiting says what the first replica waits for that isn't available.
+	waiting string
+	// succeeded, degraded and failed are how many replicas have run to their end, have lost what they had, and weren't brought back.
+	succeeded, degraded, failed int32
+	// breach and scaledBreach say of the first replica, and of the first scaled unit, that has lost what it had, what happens next.
+	breach, scaledBreach string
+	terminated           bool
+}
+
+// summarize counts the set's replicas.
+func (s Set) summarize(status *v1alpha1.PodCliqueSetStatus, now time.Time) summary {
+	var sums summary
 	before := map[string]v1alpha1.PodGangSummary{}
 	for _, summary := range s.Object.Status.PodGangStatuses {
 		before[summary.Name] = summary
@@ -62,16 +76,18 @@ func (s Set) summarize(status *v1alpha1.PodCliqueSetStatus, now time.Time) (wait
 			continue
 		}
 		why := unavailable(gang)
-		waiting = cmp.Or(waiting, why)
+		sums.waiting = cmp.Or(sums.waiting, why)
+		sums.look(s.Object, gang)
 		status.Replicas++
 		status.AvailableReplicas += plan.One(why == "")
 		status.UpdatedReplicas += plan.One(s.updated(t, hashes, i))
-		succeeded += plan.One(gang.Status.Phase == v1alpha1.PodGangSucceeded)
 		status.PodGangStatuses = append(status.PodGangStatuses, v1alpha1.PodGangSummary{
 			Name:               gang.Name,
 			Phase:              gang.Status.Phase,
 			Available:          why == "",
 			FirstAvailableTime: plan.FirstTime(before[gang.Name].FirstAvailableTime, why == "", now),
+			WaitingSince:       waitingSince(gang, why),
+			Restarts:           plan.UnitRecord(gang, gang.Name).Restarts,
 		})
 	}
 	if len(status.PodGangStatuses) > mostSummaries {
@@ -80,7 +96,7 @@ func (s Set) summarize(status *v1alpha1.PodCliqueSetStatus, now time.Time) (wait
 		})
 		status.PodGangStatuses = status.PodGangStatuses[:mostSummaries]
 	}
-	return waiting, succeeded
+	return sums
 }
 
 // unavailable says what a replica waits for, in the deepest words that are known; nothing if it is available.
@@ -186,14 +202,18 @@ func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqu
 	}
 }
 
-func (s Set) phase(status v1alpha1.PodCliqueSetStatus, created bool, succeeded int32) v1alpha1.PodCliqueSetPhase {
+func (s Set) phase(status v1alpha1.PodCliqueSetStatus, created bool, sums summary) v1alpha1.PodCliqueSetPhase {
 	replicas := s.Object.Spec.Replicas
 	switch {
 	case !created:
 		return v1alpha1.PodCliqueSetCreating
+	case sums.failed > 0:
+		return v1alpha1.PodCliqueSetFailed
+	case sums.degraded > 0:
+		return v1alpha1.PodCliqueSetDegraded
 	case status.AvailableReplicas < replicas:
 		return v1alpha1.PodCliqueSetScheduling
-	case replicas > 0 && succeeded == replicas:
+	case replicas > 0 && sums.succeeded == replicas:
 		return v1alpha1.PodCliqueSetCompleted
 	default:
 		return v1alpha1.PodCliqueSetAvailable

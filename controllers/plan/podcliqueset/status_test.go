@@ -36,9 +36,9 @@ func TestSetStatus(t *testing.T) {
 		"a scaled group replica isn't needed": {state: plantest.Ready, phase: v1alpha1.PodCliqueSetAvailable, available: 2, updated: 2,
 			change: func(t *testing.T, w *plantest.World) { plantest.Unready(w.Pod(t, "train-worker-0-1-0")) },
 			gangs:  []v1alpha1.PodGangPhase{"Running", "Running"}, message: "2 of 2 replicas available"},
-		"a pod of the base breaks": {before: plantest.Ready, state: plantest.Ready, phase: v1alpha1.PodCliqueSetScheduling, available: 1, updated: 2,
+		"a pod of the base breaks": {before: plantest.Ready, state: plantest.Ready, phase: v1alpha1.PodCliqueSetDegraded, available: 1, updated: 2,
 			change: func(t *testing.T, w *plantest.World) { plantest.Unready(w.Pod(t, "train-worker-1-0-1")) },
-			gangs:  []v1alpha1.PodGangPhase{"Running", "Failed"}, message: "1 of 2 replicas available; train-worker-1-0: 1 of 2 pods ready, at least 2 needed"},
+			gangs:  []v1alpha1.PodGangPhase{"Running", "Starting"}, message: "1 of 2 replicas available; train-worker-1-0: 1 of 2 pods ready, at least 2 needed"},
 		"an older template": {state: plantest.Ready, phase: v1alpha1.PodCliqueSetAvailable, available: 2, updated: 1,
 			change: func(t *testing.T, w *plantest.World) {
 				w.Pod(t, "train-alone-1-0").Labels[v1alpha1.LabelPodTemplateHash] = "old"
@@ -279,6 +279,7 @@ func TestFirstStatus(t *testing.T) {
 		v1alpha1.ConditionResourcesApplied: metav1.ConditionUnknown,
 		v1alpha1.ConditionAvailable:        metav1.ConditionFalse,
 		v1alpha1.ConditionReady:            metav1.ConditionFalse,
+		v1alpha1.ConditionDegraded:         metav1.ConditionFalse,
 		v1alpha1.ConditionProgressing:      metav1.ConditionTrue,
 		v1alpha1.ConditionComplete:         metav1.ConditionFalse,
 	}, conditions); diff != "" {

@@ -1,8 +1,9 @@
 package podgang
 
 import (
-	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
@@ -10,11 +11,18 @@ import (
 
 // Status describes a PodGang. The report is on what the scheduler is told of it.
 func (g Gang) Status(report plan.Report, now time.Time) v1alpha1.PodGangStatus {
+	live, recreated := g.Object().Status, g.recreated(now)
+	// Pods of before a restart that is being counted don't count any more, from this very status on.
+	g = g.with(live.Units, recreated)
+	if live.Phase != v1alpha1.PodGangSucceeded {
+		g = g.with(g.record(g.Units(), now), nil)
+	}
 	units := g.Units()
-	base, live := units[0], g.Object().Status
+	base, delay := units[0], plan.TemplateOf(g.Set).TerminationDelay()
 	status := v1alpha1.PodGangStatus{
 		ObservedGeneration: g.Object().Generation,
-		Phase:              phase(base, live.Phase),
+		Phase:              phase(base, plan.UnitRecord(g.Object(), base.Name), live.Phase, delay, now),
+		Units:              g.Object().Status.Units,
 	}
 	conditions := plan.NewConditions(live.Conditions, g.Object().Generation, now)
 	if status.Phase == v1alpha1.PodGangSucceeded {
@@ -27,24 +35,38 @@ func (g Gang) Status(report plan.Report, now time.Time) v1alpha1.PodGangStatus {
 	}
 	g.setGangScheduling(conditions, units, report)
 	status.Conditions = conditions.List
-	before := map[string]int32{}
-	for _, podGroup := range live.PodGroups {
-		before[podGroup.Name] = podGroup.Created
+	status.PodGroups = g.podGroups(units, plan.RestartsOf(&v1alpha1.PodGang{ObjectMeta: g.Object().ObjectMeta, Spec: g.Object().Spec, Status: live}))
+	return status
+}
+
+// podGroups are the counts of the gang's pod groups. What existed before a restart is no more: its successors come as if for the first time.
+func (g Gang) podGroups(units []plan.Unit, restartsBefore plan.Restarts) []v1alpha1.PodGroupStatus {
+	restarts, before := plan.RestartsOf(g.Object()), map[string]v1alpha1.PodGroupStatus{}
+	for _, podGroup := range g.Object().Status.PodGroups {
+		before[podGroup.Name] = podGroup
 	}
+	var all []v1alpha1.PodGroupStatus
 	for _, unit := range units {
 		for _, podGroup := range unit.PodGroups {
-			status.PodGroups = append(status.PodGroups, v1alpha1.PodGroupStatus{
-				Name:      podGroup.Name,
-				Desired:   podGroup.Desired,
-				Scheduled: podGroup.Counts.Scheduled,
-				Available: podGroup.Counts.Available,
-				Ready:     podGroup.Counts.Ready,
-				Succeeded: podGroup.Counts.Succeeded,
-				Created:   min(podGroup.Desired, max(before[podGroup.Name], podGroup.Counts.Created)),
+			was, created := before[podGroup.Name], podGroup.Counts.Created
+			if restarts.Of(podGroup.Name) == restartsBefore.Of(podGroup.Name) {
+				created = max(created, was.Created)
+			}
+			all = append(all, v1alpha1.PodGroupStatus{
+				Name:           podGroup.Name,
+				Desired:        podGroup.Desired,
+				Scheduled:      podGroup.Counts.Scheduled,
+				Available:      podGroup.Counts.Available,
+				Ready:          podGroup.Counts.Ready,
+				Succeeded:      podGroup.Counts.Succeeded,
+				Created:        min(podGroup.Desired, created),
+				Restarts:       was.Restarts,
+				RestartedAt:    was.RestartedAt,
+				RestartsInARow: was.RestartsInARow,
 			})
 		}
 	}
-	return status
+	return all
 }
 
 // Urgency is how urgent a change of the PodGang's status is. Where pods start after others, they wait for those to be up.
@@ -55,13 +77,19 @@ func (g Gang) Urgency(after *v1alpha1.PodGangStatus) plan.Urgency {
 	case urgency == plan.Urgent:
 		return urgency
 	case before.Phase != after.Phase && (after.Phase == v1alpha1.PodGangSucceeded || after.Phase == v1alpha1.PodGangFailed),
-		g.podsWaitFor(before, after):
+		g.podsWaitFor(before, after), restarted(before, after):
 		return plan.Urgent
-	case before.Phase != after.Phase, before.ObservedGeneration != after.ObservedGeneration, !slices.Equal(before.PodGroups, after.PodGroups):
+	case before.Phase != after.Phase, before.ObservedGeneration != after.ObservedGeneration, !equality.Semantic.DeepEqual(before.PodGroups, after.PodGroups), !equality.Semantic.DeepEqual(before.Units, after.Units):
 		return plan.Numbers
 	default:
 		return urgency
 	}
+}
+
+// restarted tells whether a unit has fallen below its minimum or was terminated, or the restartPolicy has recreated a pod group.
+func restarted(before, after *v1alpha1.PodGangStatus) bool {
+	ended, breached := Ended(before, after)
+	return len(ended)+len(breached)+len(recreations(before, after)) > 0
 }
 
 // podsWaitFor tells whether a pod group has got, or lost, what pods that start after it wait for, or has fewer pods than it needs.
@@ -86,22 +114,4 @@ func podsReason(enough bool) string {
 		return v1alpha1.ReasonSufficientPods
 	}
 	return v1alpha1.ReasonInsufficientPods
-}
-
-// phase of a gang, from its base unit and the phase before. A gang that ran and lost pods has failed; one that never ran is pending or
-// starting. One that ran to its end stays so, whatever becomes of its pods.
-func phase(base plan.Unit, before v1alpha1.PodGangPhase) v1alpha1.PodGangPhase {
-	ran := before == v1alpha1.PodGangRunning || before == v1alpha1.PodGangFailed
-	switch {
-	case before == v1alpha1.PodGangSucceeded || base.Succeeded():
-		return v1alpha1.PodGangSucceeded
-	case base.Has(plan.Ready):
-		return v1alpha1.PodGangRunning
-	case ran && !base.Has(plan.Available):
-		return v1alpha1.PodGangFailed
-	case base.Has(plan.Scheduled):
-		return v1alpha1.PodGangStarting
-	default:
-		return v1alpha1.PodGangPending
-	}
 }

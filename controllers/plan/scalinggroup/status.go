@@ -2,6 +2,7 @@
 package scalinggroup
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,9 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 )
+
+// mostReplicas bounds replicaStatuses, so that no scaling group comes near the size that etcd takes.
+const mostReplicas = 1000
 
 // ScalingGroup is a PodCliqueScalingGroup with the PodGangs of its set, in which its group replicas are.
 type ScalingGroup struct {
@@ -28,10 +32,13 @@ func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus
 	}
 	replicas := map[int32]plan.GroupReplica{}
 	breach := ""
-	for n, gang := range slices.SortedFunc(slices.Values(g.PodGangs), plan.ByName) {
+	for n, gang := range slices.SortedFunc(slices.Values(g.PodGangs), byReplica) {
 		here := plan.GroupReplicasOf(plan.UnitsOf(gang), g.Object.Name)
 		if message := g.breachIn(gang, here); message != "" && breach == "" {
 			breach = message
+		}
+		if n < mostReplicas {
+			status.ReplicaStatuses = append(status.ReplicaStatuses, replicaStatus(gang, here))
 		}
 		for index, replica := range here {
 			if n == 0 {
@@ -49,6 +56,21 @@ func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus
 	conditions := plan.NewConditions(g.Object.Status.Conditions, g.Object.Generation, now)
 	conditions.SetBool(v1alpha1.ConditionMinAvailableBreached, breach != "", g.reason(breach), breach)
 	status.Conditions = conditions.List
+	return status
+}
+
+// byReplica orders gangs by the index of their replica.
+func byReplica(a, b *v1alpha1.PodGang) int {
+	return cmp.Compare(a.Spec.ReplicaIndex, b.Spec.ReplicaIndex)
+}
+
+// replicaStatus counts the group replicas in one replica of the set.
+func replicaStatus(gang *v1alpha1.PodGang, here map[int32]plan.GroupReplica) v1alpha1.ScalingGroupReplicaStatus {
+	status := v1alpha1.ScalingGroupReplicaStatus{ReplicaIndex: gang.Spec.ReplicaIndex}
+	for _, replica := range here {
+		status.Scheduled += plan.One(replica.Scheduled)
+		status.Available += plan.One(replica.Ready)
+	}
 	return status
 }
 

@@ -24,6 +24,7 @@ func TestScalingGroupStatus(t *testing.T) {
 		Replicas:           2,
 		ScheduledReplicas:  2,
 		AvailableReplicas:  1,
+		ReplicaStatuses:    []v1alpha1.ScalingGroupReplicaStatus{{Scheduled: 2, Available: 2}, {ReplicaIndex: 1, Scheduled: 2, Available: 1}},
 		Selector:           "grove.io/pod-index=0,grove.io/podclique=train-lead-0,grove.io/podcliquescalinggroup=train-group",
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionMinAvailableBreached, Status: metav1.ConditionFalse,
 			Reason: v1alpha1.ReasonSufficientReplicas, ObservedGeneration: 1}},

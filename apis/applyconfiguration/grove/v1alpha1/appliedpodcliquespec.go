@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	grovev1alpha1 "grove.io/grove/apis/grove/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
@@ -26,6 +27,9 @@ type AppliedPodCliqueSpecApplyConfiguration struct {
 	// startsAfter names the cliques that have to be up before this one's containers start. Used with
 	// CliqueStartupTypeExplicit, otherwise ignored.
 	StartsAfter []string `json:"startsAfter,omitempty"`
+	// restartPolicy says what happens to the other pods of a slice when a container of one restarts, or one is lost. Where the
+	// clique's scaling group says RecreateGroupOnPodRestart, that goes before. Default None.
+	RestartPolicy *grovev1alpha1.GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	AutoScalingConfig *AutoScalingConfigApplyConfiguration `json:"autoScalingConfig,omitempty"`
 }
@@ -75,6 +79,14 @@ func (b *AppliedPodCliqueSpecApplyConfiguration) WithStartsAfter(values ...strin
 	for i := range values {
 		b.StartsAfter = append(b.StartsAfter, values[i])
 	}
+	return b
+}
+
+// WithRestartPolicy sets the RestartPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartPolicy field is set to the value of the last call.
+func (b *AppliedPodCliqueSpecApplyConfiguration) WithRestartPolicy(value grovev1alpha1.GroupRestartPolicy) *AppliedPodCliqueSpecApplyConfiguration {
+	b.RestartPolicy = &value
 	return b
 }
 

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	grovev1alpha1 "grove.io/grove/apis/grove/v1alpha1"
+)
+
 // PodCliqueScalingGroupConfigApplyConfiguration represents a declarative configuration of the PodCliqueScalingGroupConfig type for use
 // with apply.
 //
@@ -50,6 +54,14 @@ func (b *PodCliqueScalingGroupConfigApplyConfiguration) WithReplicas(value int32
 // If called multiple times, the MinAvailable field is set to the value of the last call.
 func (b *PodCliqueScalingGroupConfigApplyConfiguration) WithMinAvailable(value int32) *PodCliqueScalingGroupConfigApplyConfiguration {
 	b.PodCliqueScalingGroupSpecApplyConfiguration.MinAvailable = &value
+	return b
+}
+
+// WithRestartPolicy sets the RestartPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartPolicy field is set to the value of the last call.
+func (b *PodCliqueScalingGroupConfigApplyConfiguration) WithRestartPolicy(value grovev1alpha1.GroupRestartPolicy) *PodCliqueScalingGroupConfigApplyConfiguration {
+	b.PodCliqueScalingGroupSpecApplyConfiguration.RestartPolicy = &value
 	return b
 }
 

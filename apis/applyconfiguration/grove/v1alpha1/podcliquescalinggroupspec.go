@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	grovev1alpha1 "grove.io/grove/apis/grove/v1alpha1"
+)
+
 // PodCliqueScalingGroupSpecApplyConfiguration represents a declarative configuration of the PodCliqueScalingGroupSpec type for use
 // with apply.
 //
@@ -15,6 +19,9 @@ type PodCliqueScalingGroupSpecApplyConfiguration struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// minAvailable is how many group replicas each replica of the set needs. Default 1. Immutable.
 	MinAvailable *int32 `json:"minAvailable,omitempty"`
+	// restartPolicy says what happens to the other pods of a group replica when a container of one restarts, or one is lost.
+	// Default None.
+	RestartPolicy *grovev1alpha1.GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// scaleConfig lets a HorizontalPodAutoscaler set replicas, to 999 at most.
 	ScaleConfig *AutoScalingConfigApplyConfiguration `json:"scaleConfig,omitempty"`
 }
@@ -48,6 +55,14 @@ func (b *PodCliqueScalingGroupSpecApplyConfiguration) WithReplicas(value int32) 
 // If called multiple times, the MinAvailable field is set to the value of the last call.
 func (b *PodCliqueScalingGroupSpecApplyConfiguration) WithMinAvailable(value int32) *PodCliqueScalingGroupSpecApplyConfiguration {
 	b.MinAvailable = &value
+	return b
+}
+
+// WithRestartPolicy sets the RestartPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartPolicy field is set to the value of the last call.
+func (b *PodCliqueScalingGroupSpecApplyConfiguration) WithRestartPolicy(value grovev1alpha1.GroupRestartPolicy) *PodCliqueScalingGroupSpecApplyConfiguration {
+	b.RestartPolicy = &value
 	return b
 }
 

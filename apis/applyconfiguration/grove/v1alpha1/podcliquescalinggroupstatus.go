@@ -19,6 +19,8 @@ type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	ScheduledReplicas *int32 `json:"scheduledReplicas,omitempty"`
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
+	// replicaStatuses tells of the group replicas in each replica of the set, in the order of those; of the first 1000 at most.
+	ReplicaStatuses []ScalingGroupReplicaStatusApplyConfiguration `json:"replicaStatuses,omitempty"`
 	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
 	Selector *string `json:"selector,omitempty"`
 	// conditions are MinAvailableBreached.
@@ -60,6 +62,19 @@ func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithScheduledReplicas(va
 // If called multiple times, the AvailableReplicas field is set to the value of the last call.
 func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithAvailableReplicas(value int32) *PodCliqueScalingGroupStatusApplyConfiguration {
 	b.AvailableReplicas = &value
+	return b
+}
+
+// WithReplicaStatuses adds the given value to the ReplicaStatuses field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ReplicaStatuses field.
+func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithReplicaStatuses(values ...*ScalingGroupReplicaStatusApplyConfiguration) *PodCliqueScalingGroupStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReplicaStatuses")
+		}
+		b.ReplicaStatuses = append(b.ReplicaStatuses, *values[i])
+	}
 	return b
 }
 

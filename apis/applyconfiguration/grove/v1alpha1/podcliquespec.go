@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	grovev1alpha1 "grove.io/grove/apis/grove/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/core/v1"
 )
 
@@ -25,6 +26,9 @@ type PodCliqueSpecApplyConfiguration struct {
 	// startsAfter names the cliques that have to be up before this one's containers start. They can't wait for this one in
 	// turn. Used with CliqueStartupTypeExplicit, otherwise checked but ignored. Immutable.
 	StartsAfter []string `json:"startsAfter,omitempty"`
+	// restartPolicy says what happens to the other pods of a slice when a container of one restarts, or one is lost. Where the
+	// clique's scaling group says RecreateGroupOnPodRestart, that goes before. Default None.
+	RestartPolicy *grovev1alpha1.GroupRestartPolicy `json:"restartPolicy,omitempty"`
 	// autoScalingConfig lets a HorizontalPodAutoscaler set replicas.
 	AutoScalingConfig *AutoScalingConfigApplyConfiguration `json:"autoScalingConfig,omitempty"`
 }
@@ -74,6 +78,14 @@ func (b *PodCliqueSpecApplyConfiguration) WithStartsAfter(values ...string) *Pod
 	for i := range values {
 		b.StartsAfter = append(b.StartsAfter, values[i])
 	}
+	return b
+}
+
+// WithRestartPolicy sets the RestartPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartPolicy field is set to the value of the last call.
+func (b *PodCliqueSpecApplyConfiguration) WithRestartPolicy(value grovev1alpha1.GroupRestartPolicy) *PodCliqueSpecApplyConfiguration {
+	b.RestartPolicy = &value
 	return b
 }
 

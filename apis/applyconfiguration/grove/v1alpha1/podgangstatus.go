@@ -20,6 +20,8 @@ type PodGangStatusApplyConfiguration struct {
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGroups has the counts of each slice, of the base unit and of scaled units.
 	PodGroups []PodGroupStatusApplyConfiguration `json:"podGroups,omitempty"`
+	// units has, for each unit that has pods to have, since when it is available or in breach, and how often it was terminated.
+	Units []UnitStatusApplyConfiguration `json:"units,omitempty"`
 }
 
 // PodGangStatusApplyConfiguration constructs a declarative configuration of the PodGangStatus type for use with
@@ -66,6 +68,19 @@ func (b *PodGangStatusApplyConfiguration) WithPodGroups(values ...*PodGroupStatu
 			panic("nil value passed to WithPodGroups")
 		}
 		b.PodGroups = append(b.PodGroups, *values[i])
+	}
+	return b
+}
+
+// WithUnits adds the given value to the Units field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Units field.
+func (b *PodGangStatusApplyConfiguration) WithUnits(values ...*UnitStatusApplyConfiguration) *PodGangStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithUnits")
+		}
+		b.Units = append(b.Units, *values[i])
 	}
 	return b
 }

@@ -20,6 +20,10 @@ type PodGangSummaryApplyConfiguration struct {
 	Available *bool `json:"available,omitempty"`
 	// firstAvailableTime is when the replica was first seen available.
 	FirstAvailableTime *v1.Time `json:"firstAvailableTime,omitempty"`
+	// waitingSince is since when the replica waits to be available: since it was created, fell below its minimum or was terminated.
+	WaitingSince *v1.Time `json:"waitingSince,omitempty"`
+	// restarts is how often the replica was terminated, that is all of its pods replaced together.
+	Restarts *int32 `json:"restarts,omitempty"`
 }
 
 // PodGangSummaryApplyConfiguration constructs a declarative configuration of the PodGangSummary type for use with
@@ -57,5 +61,21 @@ func (b *PodGangSummaryApplyConfiguration) WithAvailable(value bool) *PodGangSum
 // If called multiple times, the FirstAvailableTime field is set to the value of the last call.
 func (b *PodGangSummaryApplyConfiguration) WithFirstAvailableTime(value v1.Time) *PodGangSummaryApplyConfiguration {
 	b.FirstAvailableTime = &value
+	return b
+}
+
+// WithWaitingSince sets the WaitingSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WaitingSince field is set to the value of the last call.
+func (b *PodGangSummaryApplyConfiguration) WithWaitingSince(value v1.Time) *PodGangSummaryApplyConfiguration {
+	b.WaitingSince = &value
+	return b
+}
+
+// WithRestarts sets the Restarts field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Restarts field is set to the value of the last call.
+func (b *PodGangSummaryApplyConfiguration) WithRestarts(value int32) *PodGangSummaryApplyConfiguration {
+	b.Restarts = &value
 	return b
 }

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // PodGroupStatusApplyConfiguration represents a declarative configuration of the PodGroupStatus type for use
 // with apply.
 //
@@ -23,6 +27,13 @@ type PodGroupStatusApplyConfiguration struct {
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	Created *int32 `json:"created,omitempty"`
+	// restarts is how often the restartPolicy had the slice recreated.
+	Restarts *int32 `json:"restarts,omitempty"`
+	// restartedAt is when it did that last.
+	RestartedAt *v1.MicroTime `json:"restartedAt,omitempty"`
+	// restartsInARow is how many of those followed each other within ten minutes each; from the second on, pods come back after a
+	// back-off.
+	RestartsInARow *int32 `json:"restartsInARow,omitempty"`
 }
 
 // PodGroupStatusApplyConfiguration constructs a declarative configuration of the PodGroupStatus type for use with
@@ -84,5 +95,29 @@ func (b *PodGroupStatusApplyConfiguration) WithSucceeded(value int32) *PodGroupS
 // If called multiple times, the Created field is set to the value of the last call.
 func (b *PodGroupStatusApplyConfiguration) WithCreated(value int32) *PodGroupStatusApplyConfiguration {
 	b.Created = &value
+	return b
+}
+
+// WithRestarts sets the Restarts field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Restarts field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithRestarts(value int32) *PodGroupStatusApplyConfiguration {
+	b.Restarts = &value
+	return b
+}
+
+// WithRestartedAt sets the RestartedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartedAt field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithRestartedAt(value v1.MicroTime) *PodGroupStatusApplyConfiguration {
+	b.RestartedAt = &value
+	return b
+}
+
+// WithRestartsInARow sets the RestartsInARow field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RestartsInARow field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithRestartsInARow(value int32) *PodGroupStatusApplyConfiguration {
+	b.RestartsInARow = &value
 	return b
 }

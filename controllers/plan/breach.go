@@ -1,0 +1,56 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+)
+
+// BreachOf says what a unit that is below its minimum lacks, since when, and what happens next and when; nothing of one that isn't in breach.
+func BreachOf(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang, unit string) string {
+	units := UnitsOf(gang)
+	at := slices.IndexFunc(units, func(u Unit) bool { return u.Name == unit })
+	record := UnitRecord(gang, unit)
+	if at < 0 || record.BreachedSince == nil {
+		return ""
+	}
+	pods := "1 more pod is"
+	if lacking := units[at].lacking(Available); lacking != 1 {
+		pods = fmt.Sprintf("%d more pods are", lacking)
+	}
+	return fmt.Sprintf("%s, since %s; gang unit %s is terminated, and placed anew, at %s unless %s available by then",
+		units[at].Missing(Available), clock(record.BreachedSince.Time), unit, clock(record.BreachedSince.Add(TemplateOf(set).TerminationDelay())), pods)
+}
+
+// TerminationOf says since when a unit that was terminated isn't back; nothing of one that is.
+func TerminationOf(gang *v1alpha1.PodGang, unit string) string {
+	record := UnitRecord(gang, unit)
+	if record.TerminatedAt == nil || record.AvailableSince != nil {
+		return ""
+	}
+	return fmt.Sprintf("gang unit %s was terminated at %s and isn't ready again", unit, clock(record.TerminatedAt.Time))
+}
+
+// UnitRecord is the record of a gang's unit; an empty one if there is none.
+func UnitRecord(gang *v1alpha1.PodGang, unit string) v1alpha1.UnitStatus {
+	for _, record := range gang.Status.Units {
+		if record.Name == unit {
+			return record
+		}
+	}
+	return v1alpha1.UnitStatus{Name: unit}
+}
+
+// clock is a time as people read it.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// lacking is how many pods of a sort a unit needs more.
+func (u Unit) lacking(sort Sort) int32 {
+	var lacking int32
+	for _, group := range u.PodGroups {
+		lacking += max(0, group.MinReplicas-sort.Count(group.Counts))
+	}
+	return lacking
+}
