@@ -15,6 +15,14 @@ func (s *scope) startOperator(flags ...string) *cluster.Operator {
 	return operator
 }
 
+// kill ends an operator without a chance to finish anything.
+func (s *scope) kill(operator *cluster.Operator) {
+	s.Helper()
+	if err := operator.Kill(); err != nil {
+		s.Fatal(err)
+	}
+}
+
 func (s *scope) stop(operator *cluster.Operator) {
 	s.Helper()
 	if err := operator.Stop(s.ctx); err != nil {

@@ -173,3 +173,13 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Completion())
 }
+
+func TestTermination(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Termination())
+}
+
+func TestRestartPolicy(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.RestartPolicy())
+}

@@ -39,3 +39,5 @@ func TestInvalidChild(t *testing.T)   { testenv.Test(t, cases.InvalidChild()) }
 func TestNamespaces(t *testing.T)     { testenv.Test(t, cases.Namespaces()) }
 func TestLeaderElection(t *testing.T) { testenv.Test(t, cases.LeaderElection()) }
 func TestPromptness(t *testing.T)     { testenv.Test(t, cases.Promptness()) }
+
+func TestTerminationAfterRestart(t *testing.T) { testenv.Test(t, cases.TerminationAfterRestart()) }
