@@ -174,6 +174,7 @@ func (s *scope) checkExampleStatus() {
 			{Type: "Available", Status: "True", Reason: "AllReplicasAvailable"},
 			{Type: "Ready", Status: "True", Reason: "AllReplicasAvailable"},
 			{Type: "Complete", Status: "False", Reason: "Running"},
+			{Type: "Degraded", Status: "False", Reason: "SufficientReplicas"},
 			{Type: "Progressing", Status: "False", Reason: "AllReplicasAvailable"},
 			{Type: "ResourcesApplied", Status: "True", Reason: "Applied"},
 		},
@@ -199,7 +200,7 @@ func (s *scope) checkExampleStatus() {
 
 // timeless compares statuses apart from times, from prose and from the generation that each condition describes.
 var timeless = cmp.Options{
-	cmpopts.IgnoreTypes(metav1.Time{}, &metav1.Time{}),
+	cmpopts.IgnoreTypes(metav1.Time{}, &metav1.Time{}, &metav1.MicroTime{}),
 	cmpopts.IgnoreFields(metav1.Condition{}, "ObservedGeneration", "Message"),
 	cmpopts.SortSlices(func(a, b metav1.Condition) bool { return a.Type < b.Type }),
 }
@@ -236,6 +237,7 @@ func (s *scope) checkExampleChildren() {
 			Replicas:           2,
 			ScheduledReplicas:  2,
 			AvailableReplicas:  2,
+			ReplicaStatuses:    []v1alpha1.ScalingGroupReplicaStatus{{Scheduled: 2, Available: 2}, {ReplicaIndex: 1, Scheduled: 2, Available: 2}},
 			Selector: "grove.io/pod-index=0,grove.io/podclique=distributed-training-parameter-server-0," +
 				"grove.io/podcliquescalinggroup=distributed-training-training-infrastructure",
 			Conditions: []metav1.Condition{{Type: "MinAvailableBreached", Status: "False", Reason: "SufficientReplicas"}},
@@ -262,6 +264,7 @@ func (s *scope) checkExampleChildren() {
 				fullPodGroup("distributed-training-parameter-server-1-1", 1),
 				fullPodGroup("distributed-training-worker-1-1", 4),
 			},
+			Units: []v1alpha1.UnitStatus{{Name: "distributed-training-1"}, {Name: "distributed-training-1-training-infrastructure-1"}},
 		}, podGang.Status, timeless), nil
 	})
 }

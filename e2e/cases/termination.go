@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/e2e/cluster"
 )
 
 // shortDelay is a terminationDelay that a test waits for, and longDelay one that doesn't pass during a test.
@@ -229,4 +230,60 @@ func RestartPolicy() types.Feature {
 			s.waitForSuccessors("slices", before, "slices-b-0-0-0")
 		})).
 		Feature()
+}
+
+// Relocation checks that a gang whose rack has no place for a lost pod moves to another as a whole, that it is terminated once although there
+// is none, and that a gang that never was available is left alone.
+func Relocation() types.Feature {
+	all := podNames("ml-w-0", 2)
+	var first string
+	return features.New("gang termination and capacity").
+		Assess("a rack that is full is left for another", step(func(s *scope) {
+			s.addNodes(zone, "rack-a", 2)
+			s.addNodes(zone, "rack-b", 2)
+			set := s.onOwnNodes(newSet("ml", 1, newClique("w", 2, 2)))
+			set.Spec.Template.SchedulingPolicyConfig = packed(cluster.LabelRack, "w")
+			set.Spec.Template.TerminationDelay = &metav1.Duration{Duration: shortDelay}
+			s.create(set)
+			first = s.mustShare(cluster.LabelRack, s.waitForBound(all), all)
+			before := s.waitForPods("ml", all)
+			s.waitUntilAvailable("ml")
+			s.cordon(first, true)
+			s.delete(pods, "ml-w-0-1", metav1.DeleteOptions{})
+			s.waitForDegraded("ml", "ml-w-0: 1 of 2 pods available")
+			s.waitForSuccessors("ml", before, all...)
+			if now := s.mustShare(cluster.LabelRack, s.waitForBound(all), all); now == first {
+				s.Errorf("the gang is in %s still", now)
+			}
+			s.mustHaveRestarts("ml", 1)
+		})).
+		Assess("without a place, it waits as a whole, has failed in the end, and comes back", step(func(s *scope) {
+			s.cordon("", true)
+			s.breakPod("ml-w-0-0")
+			s.waitForBound(nil)
+			s.waitForSet("ml", "Failed", func(set *v1alpha1.PodCliqueSet) string {
+				if set.Status.Phase == v1alpha1.PodCliqueSetFailed {
+					return ""
+				}
+				return "phase " + string(set.Status.Phase)
+			})
+			s.cordon("", false)
+			s.waitForPods("ml", all)
+			s.mustHaveRestarts("ml", 2)
+		})).
+		Feature()
+}
+
+// cordon says of the nodes of the case in a rack, or of all, whether pods may come to them.
+func (s *scope) cordon(rack string, unschedulable bool) {
+	s.Helper()
+	selector := labelTest + "=" + s.namespace
+	if rack != "" {
+		selector += "," + cluster.LabelRack + "=" + rack
+	}
+	command := "uncordon"
+	if unschedulable {
+		command = "cordon"
+	}
+	s.mustKubectl(command, "--selector="+selector)
 }

@@ -183,3 +183,8 @@ func TestRestartPolicy(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.RestartPolicy())
 }
+
+func TestRelocation(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Relocation())
+}
