@@ -16,11 +16,13 @@ import (
 // Counts are of the pods of one pod group that are not on their way out, nor were born before their last restart.
 type Counts struct {
 	Pods, Scheduled, Available, Ready, Succeeded int32
+	// Updated are those of the podSpec that the PodClique has.
+	Updated int32
 	// Created is one more than the highest index that a pod has or had.
 	Created int32
 }
 
-func (c *Counts) add(pod *corev1.Pod, index int32) {
+func (c *Counts) add(pod *corev1.Pod, index int32, hash string) {
 	c.Created = max(c.Created, index+1)
 	if !Lives(pod) {
 		return
@@ -30,6 +32,7 @@ func (c *Counts) add(pod *corev1.Pod, index int32) {
 	c.Available += One(IsAvailable(pod))
 	c.Ready += One(IsReady(pod))
 	c.Succeeded += One(pod.Status.Phase == corev1.PodSucceeded)
+	c.Updated += One(pod.Labels[v1alpha1.LabelPodTemplateHash] == hash)
 }
 
 // Up is how many pods are ready, or have done what others wait for.
@@ -127,7 +130,7 @@ func containerNamed(containers []corev1.Container, name string) *corev1.Containe
 
 // Counts are those of each pod group of a PodClique, by the pod group's name.
 func (c Clique) Counts() map[string]*Counts {
-	pods, restarts := c.PodsByName(), RestartsOf(c.Gang)
+	pods, restarts, hash := c.PodsByName(), RestartsOf(c.Gang), c.TemplateHash()
 	all := map[string]*Counts{}
 	for _, podGroup := range c.PodGroupNames() {
 		all[podGroup] = &Counts{}
@@ -137,7 +140,7 @@ func (c Clique) Counts() map[string]*Counts {
 	}
 	for id := range c.Identities() {
 		if pod := pods[id.Name]; pod != nil && !restarts.Outlived(pod, id.PodGroup) {
-			all[id.PodGroup].add(pod, id.Index)
+			all[id.PodGroup].add(pod, id.Index, hash)
 		}
 	}
 	return all
@@ -149,6 +152,10 @@ type PodGroup struct {
 	Counts
 	// Desired is how many pods the pod group shall have.
 	Desired int32
+	// TemplateHash is the hash of the podSpec that the PodClique has.
+	TemplateHash string
+	// Outdated is how many pods are of another.
+	Outdated int32
 }
 
 // Sort is a sort of pods that a minimum is asked of.
@@ -208,7 +215,8 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 	}
 	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
 		status := counted[group.Name]
-		return PodGroup{PodGroup: group, Desired: status.Desired, Counts: Counts{
+		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Counts: Counts{
+			Updated:   status.Updated,
 			Scheduled: status.Scheduled,
 			Available: status.Available,
 			Ready:     status.Ready,
@@ -230,10 +238,10 @@ func (r Replica) Units() []Unit {
 		found := PodGroup{PodGroup: group, Desired: group.MinReplicas}
 		// Otherwise the PodClique, or its scaling group, hasn't been seen at this size yet.
 		if counts := counted[group.Name]; counts != nil {
-			found.Counts = *counts
+			found.Counts, found.Outdated = *counts, counts.Pods-counts.Updated
 		}
 		if clique, ok := r.Cliques[group.PodCliqueName]; ok {
-			found.Desired = clique.Replicas()
+			found.Desired, found.TemplateHash = clique.Replicas(), clique.TemplateHash()
 		}
 		return found
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -15,18 +16,41 @@ import (
 // two templates of one workload don't share it.
 const hashLength = 10
 
-// PodTemplateHash identifies what a podSpec says. It doesn't change when a newer operator knows more fields of a podSpec
-// than the one that computed it before.
-func PodTemplateHash(spec *corev1.PodSpec) string {
-	return digest(canonicalJSON(spec))
+// PodTemplateHash identifies what a podSpec says, and when somebody last asked for new pods of it; empty for never. It doesn't change when a
+// newer operator knows more fields of a podSpec than the one that computed it before.
+func PodTemplateHash(spec *corev1.PodSpec, restartedAt string) string {
+	return digest(withRestart(canonicalJSON(spec), restartedAt))
+}
+
+// withRestart adds to what a podSpec says when somebody last asked for new pods, if ever.
+func withRestart(spec []byte, restartedAt string) []byte {
+	if restartedAt == "" {
+		return spec
+	}
+	return fmt.Appendf(spec, "\n%s", restartedAt)
+}
+
+// TemplateHash is the hash of what the PodClique's new pods are made from.
+func (c Clique) TemplateHash() string {
+	return PodTemplateHash(&c.Object.Spec.PodSpec, c.Object.Annotations[v1alpha1.AnnotationRestartedAt])
+}
+
+// RestartedAt is when somebody last asked for new pods of a clique, by an annotation of the set's or the clique's own.
+func (t Template) RestartedAt(clique *v1alpha1.PodCliqueTemplateSpec) string {
+	set, own := t.Set.Annotations[v1alpha1.AnnotationRestartedAt], clique.Annotations[v1alpha1.AnnotationRestartedAt]
+	if set != "" && own != "" {
+		return set + "," + own
+	}
+	return set + own
 }
 
 // GenerationHash identifies what the podSpecs of a set say; nothing else of a set makes Grove replace pods.
 func GenerationHash(set *v1alpha1.PodCliqueSet) string {
+	t := TemplateOf(set)
 	var all []byte
-	for i := range set.Spec.Template.Cliques {
-		clique := &set.Spec.Template.Cliques[i]
-		all = fmt.Appendf(all, "%s %s\n", clique.Name, canonicalJSON(&clique.Spec.PodSpec))
+	for i := range t.Cliques() {
+		clique := &t.Cliques()[i]
+		all = fmt.Appendf(all, "%s %s\n", clique.Name, withRestart(canonicalJSON(&clique.Spec.PodSpec), t.RestartedAt(clique)))
 	}
 	return digest(all)
 }
@@ -83,9 +107,19 @@ func withoutEmpty(value any) (any, bool) {
 
 // MetadataHash identifies the labels and annotations that a clique gives its pods.
 func MetadataHash(clique *v1alpha1.PodCliqueTemplateSpec) string {
-	data, err := json.Marshal([]map[string]string{clique.Labels, clique.Annotations})
+	data, err := json.Marshal([]map[string]string{clique.Labels, PodAnnotations(clique)})
 	if err != nil {
 		panic(fmt.Sprintf("maps of strings can't be encoded: %v", err))
 	}
 	return digest(data)
+}
+
+// PodAnnotations are those that a clique gives its pods: all but what asks for new ones, which says nothing of those that run.
+func PodAnnotations(clique *v1alpha1.PodCliqueTemplateSpec) map[string]string {
+	if _, ok := clique.Annotations[v1alpha1.AnnotationRestartedAt]; !ok {
+		return clique.Annotations
+	}
+	annotations := maps.Clone(clique.Annotations)
+	delete(annotations, v1alpha1.AnnotationRestartedAt)
+	return annotations
 }

@@ -36,7 +36,7 @@ func TestHashesStay(t *testing.T) {
 		if err := json.Unmarshal(data, &spec); err != nil {
 			t.Fatal(err)
 		}
-		if got := plan.PodTemplateHash(&spec); got != want {
+		if got := plan.PodTemplateHash(&spec, ""); got != want {
 			t.Errorf("the hash of %s is %s, it was %s", file, got, want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestHashTellsWhatIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changed := base()
 			test.change(changed)
-			if same := plan.PodTemplateHash(changed) == plan.PodTemplateHash(base()); same != test.same {
+			if same := plan.PodTemplateHash(changed, "") == plan.PodTemplateHash(base(), ""); same != test.same {
 				t.Errorf("the hash is the same: %v, want %v", same, test.same)
 			}
 		})
@@ -159,7 +159,7 @@ func TestPodSpecSurvivesItsConfiguration(t *testing.T) {
 		if !equality.Semantic.DeepEqual(normal, back) {
 			t.Fatalf("seed %d (-spec +after the round trip):\n%s", seed, cmp.Diff(normal, back))
 		}
-		if plan.PodTemplateHash(&spec) != plan.PodTemplateHash(back) {
+		if plan.PodTemplateHash(&spec, "") != plan.PodTemplateHash(back, "") {
 			t.Fatalf("seed %d: the hash has changed on the round trip", seed)
 		}
 	}
@@ -187,7 +187,7 @@ func FuzzCanonicalJSON(f *testing.F) {
 		if json.Unmarshal(data, &spec) != nil {
 			t.Skip()
 		}
-		if plan.PodTemplateHash(&spec) != plan.PodTemplateHash(plan.Configuration[corev1.PodSpec](&spec)) {
+		if plan.PodTemplateHash(&spec, "") != plan.PodTemplateHash(plan.Configuration[corev1.PodSpec](&spec), "") {
 			t.Errorf("the hash of %s changes when it is written again", data)
 		}
 	})

@@ -136,7 +136,7 @@ func (t Template) CliqueLabels(clique *v1alpha1.PodCliqueTemplateSpec, i int32) 
 func (t Template) PodTemplateHashes() []string {
 	var hashes []string
 	for i := range t.Cliques() {
-		hashes = append(hashes, PodTemplateHash(&t.Cliques()[i].Spec.PodSpec))
+		hashes = append(hashes, PodTemplateHash(&t.Cliques()[i].Spec.PodSpec, t.RestartedAt(&t.Cliques()[i])))
 	}
 	return hashes
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +33,7 @@ type controller struct {
 	// deleted has the sets that were deleted, rather than orphaned, and whose children are to go with them.
 	deleted  deletedSets
 	reports  apply.Reports
+	children *runner.Loop
 	statuses *runner.Loop
 }
 
@@ -50,24 +52,25 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	get := func(key cache.ObjectName) (*v1alpha1.PodCliqueSet, error) {
 		return c.sets.PodCliqueSets(key.Namespace).Get(key.Name)
 	}
-	children := runner.Children("podcliqueset", runner.Head[*v1alpha1.PodCliqueSet]{Get: get, Fresh: tracker.Fresh, Gone: c.gone, Ending: c.end}.Sync(c.sync))
+	c.children = runner.Children("podcliqueset", runner.Head[*v1alpha1.PodCliqueSet]{Get: get, Fresh: tracker.Fresh, Gone: c.gone, Ending: c.end}.Sync(c.sync))
 	c.statuses = runner.Statuses("podcliqueset-status", runner.Head[*v1alpha1.PodCliqueSet]{Get: get, Fresh: c.writer.status.Fresh, Gone: c.writer.status.Gone}.Sync(c.describe))
-	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), itself)
-	runner.WatchEnds(children, grove.PodCliqueSets().Informer(), c.deleted.note)
-	runner.WatchSpecs(children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
-	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
-	runner.WatchSpecs(children, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
-	runner.Watch(children, core.Services().Informer(), ownerOf[*corev1.Service])
-	runner.Watch(children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount])
-	runner.Watch(children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role])
-	runner.Watch(children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
-	runner.Watch(children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
+	runner.WatchSpecs(c.children, grove.PodCliqueSets().Informer(), itself)
+	runner.WatchEnds(c.children, grove.PodCliqueSets().Informer(), c.deleted.note)
+	runner.WatchSpecs(c.children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
+	runner.WatchSpecs(c.children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
+	runner.WatchSpecs(c.children, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
+	runner.Watch(c.children, cluster.Children.Apps().V1().ControllerRevisions().Informer(), ownerOf[*appsv1.ControllerRevision])
+	runner.Watch(c.children, core.Services().Informer(), ownerOf[*corev1.Service])
+	runner.Watch(c.children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount])
+	runner.Watch(c.children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role])
+	runner.Watch(c.children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
+	runner.Watch(c.children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
 
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
 	runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
 	runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
-	return []*runner.Loop{children, c.statuses}
+	return []*runner.Loop{c.children, c.statuses}
 }
 
 func itself(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
@@ -117,7 +120,13 @@ func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (
 	observed := c.observe(set)
 	fresh := c.tracker.Fresh(key)
 	status := observed.Status(c.reports.Get(set), fresh, now)
+	if fresh && observed.RolloutMoves() {
+		c.children.Mark(key)
+	}
 	again, err := c.writer.status.Write(ctx, set, &status, observed.Urgency(&status), now)
+	if deadline := observed.Deadline(&status); deadline.After(now) {
+		again = runner.Sooner(again, deadline.Sub(now))
+	}
 	if !fresh {
 		// Usually the event that the caches wait for comes sooner.
 		again = runner.Sooner(again, consistency.Retry)
@@ -133,6 +142,7 @@ func (c *controller) observe(set *v1alpha1.PodCliqueSet) podcliqueset.Set {
 		ScalingGroups: index.Named(index.Family[*v1alpha1.PodCliqueScalingGroup](grove.PodCliqueScalingGroups().Informer().GetIndexer(), set)),
 		PodGangs:      index.Named(index.Family[*v1alpha1.PodGang](grove.PodGangs().Informer().GetIndexer(), set)),
 		PodCliques:    index.Named(index.Family[*v1alpha1.PodClique](grove.PodCliques().Informer().GetIndexer(), set)),
+		Revisions:     index.Controlled[*appsv1.ControllerRevision](c.cluster.Children.Apps().V1().ControllerRevisions().Informer().GetIndexer(), set.UID),
 		Services:      index.Controlled[*corev1.Service](c.cluster.Children.Core().V1().Services().Informer().GetIndexer(), set.UID),
 	}
 	name := plan.AccountName(set.Name)

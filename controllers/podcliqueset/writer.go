@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/tools/cache"
@@ -33,6 +35,7 @@ type writer struct {
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
 	services        *apply.Kind[*corev1.Service, *corev1ac.ServiceApplyConfiguration]
+	revisions       *apply.Kind[*appsv1.ControllerRevision, *appsv1ac.ControllerRevisionApplyConfiguration]
 	scalingGroups   *apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
 	podGangs        *apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]
 	podCliques      *apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]
@@ -51,6 +54,8 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 		roles:           apply.NewKind("Role", manager, tracker, rbac.Roles().Informer().GetIndexer(), kube.RbacV1().Roles, rbacv1ac.ExtractRole),
 		roleBindings:    apply.NewKind("RoleBinding", manager, tracker, rbac.RoleBindings().Informer().GetIndexer(), kube.RbacV1().RoleBindings, rbacv1ac.ExtractRoleBinding),
 		services:        apply.NewKind("Service", manager, tracker, core.Services().Informer().GetIndexer(), kube.CoreV1().Services, corev1ac.ExtractService),
+		revisions: apply.NewKind("ControllerRevision", manager, tracker, cluster.Children.Apps().V1().ControllerRevisions().Informer().GetIndexer(),
+			kube.AppsV1().ControllerRevisions, appsv1ac.ExtractControllerRevision),
 		scalingGroups: apply.NewKind("PodCliqueScalingGroup", manager, tracker, groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
 			grove.PodCliqueScalingGroups, grovev1alpha1.ExtractPodCliqueScalingGroup),
 		podGangs:   apply.NewKind("PodGang", manager, tracker, groveCaches.PodGangs().Informer().GetIndexer(), grove.PodGangs, grovev1alpha1.ExtractPodGang),
@@ -60,6 +65,15 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions }),
 	}
 	w.podCliques.Normal = normalPodSpec
+	// What a revision says can't be changed; its place in their order can.
+	w.revisions.Immutable = func(owned, wanted *appsv1ac.ControllerRevisionApplyConfiguration) *appsv1ac.ControllerRevisionApplyConfiguration {
+		if owned.Data == nil {
+			return wanted
+		}
+		changed := *wanted
+		changed.Data = owned.Data
+		return &changed
+	}
 	w.podGangs.Lazy = func(owned, wanted *grovev1alpha1.PodGangApplyConfiguration) *grovev1alpha1.PodGangApplyConfiguration {
 		changed := *wanted
 		changed.ObjectMetaApplyConfiguration = apply.KeepAnnotations(owned.ObjectMetaApplyConfiguration, wanted.ObjectMetaApplyConfiguration)
@@ -96,6 +110,7 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 		w.roles.Apply(ctx, owner, children.Role),
 		w.bind(ctx, owner, children.RoleBinding),
 		w.services.All(ctx, owner, children.Services),
+		w.revisions.Apply(ctx, owner, children.Revision),
 		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
 		w.podGangs.All(ctx, owner, children.PodGangs),
 		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
@@ -120,6 +135,7 @@ func (w *writer) remove(ctx context.Context, owner apply.Owner, removals podcliq
 		w.podCliques.Delete(ctx, owner, removals.PodCliques),
 		w.podGangs.Delete(ctx, owner, removals.PodGangs),
 		w.services.Delete(ctx, owner, removals.Services),
+		w.revisions.Delete(ctx, owner, removals.Revisions),
 	})
 }
 

@@ -7,12 +7,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/consistency"
 	"grove.io/grove/controllers/internal/events"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/observe"
@@ -29,6 +33,8 @@ type controller struct {
 	cache    cache.Indexer
 	reports  apply.Reports
 	statuses *runner.Loop
+	pods     *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
+	tracker  *consistency.Tracker
 	status   *apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus]
 }
 
@@ -50,10 +56,13 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 		return grove.PodGangs().Lister().PodGangs(key.Namespace).Get(key.Name)
 	}
 	pods := cluster.Children.Core().V1().Pods().Informer()
-	children := runner.Children("podgang", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: backend.Fresh, Gone: c.gone}.Sync(c.sync))
+	c.tracker = &consistency.Tracker{}
+	c.pods = apply.NewKind("Pod", plan.GangManager, c.tracker, pods.GetIndexer(), cluster.Kube.CoreV1().Pods, corev1ac.ExtractPod)
+	fresh := func(key cache.ObjectName) bool { return backend.Fresh(key) && c.tracker.Fresh(key) }
+	children := runner.Children("podgang", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: fresh, Gone: c.gone}.Sync(c.sync))
 	c.statuses = runner.Statuses("podgang-status", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: c.status.Fresh, Gone: c.status.Gone}.Sync(c.describe))
-	runner.WatchSpecs(children, grove.PodGangs().Informer(), itself)
-	runner.WatchSpecs(children, pods, gangOf[*corev1.Pod])
+	runner.WatchWhere(children, grove.PodGangs().Informer(), itself, podgang.Concerns)
+	runner.WatchWhere(children, pods, gangOf[*corev1.Pod], podgang.PodConcerns)
 	// Pods wait for the groups, so nothing else may bring back a gang whose PodCliques were in the caches ahead of their scaling group.
 	runner.WatchSpecs(children, grove.PodCliques().Informer(), gangOf[*v1alpha1.PodClique])
 	runner.WatchSpecs(children, grove.PodCliqueScalingGroups().Informer(), c.gangsOf)
@@ -106,6 +115,7 @@ func (c *controller) all() []cache.ObjectName {
 
 func (c *controller) gone(_ context.Context, key cache.ObjectName) error {
 	c.backend.Forget(key)
+	c.tracker.Forget(key)
 	c.reports.Forget(key)
 	return nil
 }
@@ -119,12 +129,25 @@ func (c *controller) sync(ctx context.Context, podGang *v1alpha1.PodGang) (time.
 	owner := apply.Owner{Object: podGang, Kind: podgang.Kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
 		return c.cluster.Grove.GroveV1alpha1().PodGangs(podGang.Namespace).Get(ctx, podGang.Name, metav1.GetOptions{})
 	}}
-	err := c.backend.Write(ctx, owner, observed.Placements(), observed.Names())
+	err := utilerrors.NewAggregate([]error{
+		c.backend.Write(ctx, owner, observed.Placements(), observed.Names()),
+		c.replace(ctx, owner, observed),
+	})
 	key := cache.MetaObjectToName(podGang)
 	if c.reports.Set(podGang, err) {
 		c.statuses.Mark(key)
 	}
 	return 0, err
+}
+
+// replace deletes the pods that an update replaces now. They come back from what their PodCliques say.
+func (c *controller) replace(ctx context.Context, owner apply.Owner, observed podgang.Gang) error {
+	var errs []error
+	for _, step := range observed.Replacements() {
+		klog.FromContext(ctx).V(2).Info("Replacing outdated pods", "scalingGroup", step.ScalingGroup, "podClique", step.Clique, "pods", len(step.Pods))
+		errs = append(errs, c.pods.Delete(ctx, owner, step.Pods))
+	}
+	return utilerrors.NewAggregate(errs)
 }
 
 // describe brings the status of one PodGang to what it should be.

@@ -252,6 +252,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: currentlyUpdating
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.CurrentlyUpdating
+    - name: lastProgressTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: updateEndedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -285,6 +288,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicas
       type:
         scalar: numeric
+    - name: revisionHistoryLimit
+      type:
+        scalar: numeric
+      default: 10
     - name: template
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.PodCliqueSetTemplateSpec
@@ -576,6 +583,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: outdated
+      type:
+        scalar: numeric
     - name: ready
       type:
         scalar: numeric
@@ -592,6 +602,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: succeeded
+      type:
+        scalar: numeric
+    - name: templateHash
+      type:
+        scalar: string
+    - name: updated
       type:
         scalar: numeric
 - name: io.grove.grove.apis.grove.v1alpha1.ScaledGroup
@@ -656,8 +672,17 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: maxUnavailable
       type:
-        scalar: numeric
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
       default: 1
+    - name: partition
+      type:
+        scalar: numeric
+    - name: paused
+      type:
+        scalar: boolean
+    - name: progressDeadline
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: type
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.UpdateStrategyType

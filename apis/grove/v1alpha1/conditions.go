@@ -101,6 +101,12 @@ const (
 	ReasonGangRestarted = "GangRestarted"
 	// ReasonRecovered: what was below its minimum has it again.
 	ReasonRecovered = "Recovered"
+	// ReasonUpdating: an update replaces pods of an older podSpec.
+	ReasonUpdating = "Updating"
+	// ReasonPaused: an update is paused.
+	ReasonPaused = "Paused"
+	// ReasonProgressDeadlineExceeded: an update got nothing done for the progressDeadline, and goes no further.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

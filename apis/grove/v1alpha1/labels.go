@@ -55,6 +55,10 @@ const (
 	AnnotationPullSecrets = "grove.io/image-pull-secrets"
 )
 
+// AnnotationRestartedAt on a PodCliqueSet, or in the annotations of a clique, is part of what makes Grove replace pods, with any value: a new
+// one replaces those of the set, or of the clique, as a changed podSpec does. It is the idea of kubectl rollout restart.
+const AnnotationRestartedAt = "grove.io/restartedAt"
+
 // AnnotationDisableProtection on a PodCliqueSet, with any value but "false", lets users edit by hand what is made from the set, where
 // the admission policy of deploy/protection refuses that. What is Grove's is put back all the same.
 const AnnotationDisableProtection = "grove.io/disable-managed-resource-protection"

@@ -4,6 +4,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // PodCliqueSet is a workload of several components that are placed, started, scaled, updated and replaced together.
@@ -87,32 +88,58 @@ type PodCliqueSetSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	UpdateStrategy UpdateStrategy `json:"updateStrategy,omitempty"`
+	// revisionHistoryLimit is how many ControllerRevisions of earlier podSpecs are kept. Default 10.
+	// +optional
+	// +kubebuilder:default=10
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
-// UpdateStrategyType says who replaces the pods of an older podSpec.
+// UpdateStrategyType says who replaces the pods of an older podSpec, and in which steps.
 //
-// +kubebuilder:validation:Enum=RollingRecreate;OnDelete
+// +kubebuilder:validation:Enum=RollingRecreate;Coherent;OnDelete
 type UpdateStrategyType string
 
 const (
-	// RollingRecreate replaces pods step by step, one replica of the set at a time.
+	// RollingRecreate replaces one replica of the set at a time and, inside of it, first group replicas and then pods of standalone
+	// cliques, as many at a time as maxUnavailable says.
 	RollingRecreate UpdateStrategyType = "RollingRecreate"
+	// Coherent replaces all pods of a replica together, so that two podSpecs never work side by side in one; as many replicas at a
+	// time as maxUnavailable says.
+	Coherent UpdateStrategyType = "Coherent"
 	// OnDelete leaves pods as they are until somebody deletes them.
 	OnDelete UpdateStrategyType = "OnDelete"
 )
 
 // UpdateStrategy says how pods are replaced after a podSpec has changed.
 type UpdateStrategy struct {
-	// type is RollingRecreate (default) or OnDelete.
+	// type is RollingRecreate (default), Coherent or OnDelete.
 	// +optional
 	// +kubebuilder:default=RollingRecreate
 	Type UpdateStrategyType `json:"type,omitempty"`
-	// maxUnavailable is how many pods of a standalone clique, or replicas of a scaling group, an update replaces at once.
-	// Default 1.
+	// maxUnavailable is how many pods of a standalone clique, or replicas of a scaling group, an update replaces at once, beyond
+	// those that aren't ready anyway; with Coherent, how many replicas of the set. A number, or a percentage of what there is,
+	// rounded down, 1 at least. An update never goes below minAvailable with it, unless that is all there is. Default 1.
 	// +optional
 	// +kubebuilder:default=1
-	// +kubebuilder:validation:Minimum=1
-	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:rule=`type(self) == int ? self >= 1 && self <= 9999 : self.size() <= 4 && self.matches('^([1-9][0-9]?|100)%$')`,message=`must be a number from 1 on, or a percentage from 1% to 100%`
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Partition int32 `json:"partition,omitempty"`
+	// paused stops an update: no more pods are replaced until it is false again.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+	// progressDeadline is how long an update may go without getting anything done before it stops and says so, in the notation of Go.
+	// Default 10m.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s)|[0-9]{1,6}([.][0-9]{1,9})?(m|h))+)$')`,message=`must be a duration such as 90s, 30m or 1h30m, and not negative`
+	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
 }
 
 // CliqueStartupType says in which order the cliques of a replica start.
@@ -336,6 +363,9 @@ type PodCliqueSetRollingUpdateProgress struct {
 	// updateEndedAt is when the last replica was up to date.
 	// +optional
 	UpdateEndedAt *metav1.Time `json:"updateEndedAt,omitempty"`
+	// lastProgressTime is when the update last got something done. At it and the progressDeadline, the update stops.
+	// +optional
+	LastProgressTime *metav1.Time `json:"lastProgressTime,omitempty"`
 	// updatedPodCliqueScalingGroups are the scaling groups that are done in every replica.
 	// +optional
 	// +listType=set

@@ -173,6 +173,15 @@ type PodGroupStatus struct {
 	// succeeded is how many have run to their end. Where others wait for ready pods, these count too.
 	// +optional
 	Succeeded int32 `json:"succeeded,omitempty"`
+	// templateHash is the hash of the podSpec that the slice's PodClique has.
+	// +optional
+	TemplateHash string `json:"templateHash,omitempty"`
+	// updated is how many pods are of that podSpec.
+	// +optional
+	Updated int32 `json:"updated,omitempty"`
+	// outdated is how many pods are of another.
+	// +optional
+	Outdated int32 `json:"outdated,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	// +optional

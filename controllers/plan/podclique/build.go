@@ -36,10 +36,10 @@ func (c Clique) builder(r release, clique *v1alpha1.PodCliqueTemplateSpec) build
 		rank:      rankOf(r.template, clique),
 		ancestors: ancestors(r.template, clique.Name),
 	}
-	b.labels[v1alpha1.LabelPodTemplateHash] = plan.PodTemplateHash(&c.Object.Spec.PodSpec)
-	b.annotations = maps.Clone(clique.Annotations)
-	if len(clique.Labels)+len(clique.Annotations) > 0 {
-		b.annotations = plan.Merge(clique.Annotations, map[string]string{v1alpha1.AnnotationTemplateMetadata: plan.MetadataHash(clique)})
+	b.labels[v1alpha1.LabelPodTemplateHash] = c.TemplateHash()
+	b.annotations = maps.Clone(plan.PodAnnotations(clique))
+	if len(clique.Labels)+len(b.annotations) > 0 {
+		b.annotations = plan.Merge(b.annotations, map[string]string{v1alpha1.AnnotationTemplateMetadata: plan.MetadataHash(clique)})
 	}
 	b.spec.WithSubdomain(plan.HeadlessServiceName(c.Set.Name))
 	if plan.ServiceAccountOf(&c.Object.Spec.PodSpec) == "" {

@@ -32,7 +32,7 @@ func TestPodOfAMember(t *testing.T) {
 				"grove.io/replica-index":         "1",
 				"grove.io/group-replica-index":   "1",
 				"grove.io/pod-index":             "1",
-				"grove.io/pod-template-hash":     plan.PodTemplateHash(&plantest.Workers().Spec.Template.Cliques[1].Spec.PodSpec),
+				"grove.io/pod-template-hash":     plan.PodTemplateHash(&plantest.Workers().Spec.Template.Cliques[1].Spec.PodSpec, ""),
 			},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: "grove.io/v1alpha1", Kind: "PodClique", Name: "train-worker-1", UID: "train-worker-1",

@@ -23,7 +23,7 @@ func (c Clique) Status(report plan.Report, now time.Time) v1alpha1.PodCliqueStat
 		status.SliceReplicas = counts[podGroup].Pods
 		break
 	}
-	hash := plan.PodTemplateHash(&c.Object.Spec.PodSpec)
+	hash := c.TemplateHash()
 	for _, pod := range c.Pods {
 		if !plan.Lives(pod) {
 			continue

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -32,6 +33,8 @@ type Children struct {
 	// PodGangs and PodCliques are in the order of the replicas, PodCliques within one in the order of the template.
 	PodGangs   []*grovev1alpha1.PodGangApplyConfiguration
 	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
+	// Revision records the podSpecs as they are.
+	Revision *appsv1ac.ControllerRevisionApplyConfiguration
 	// Problems are replicas that are scaled too far: their PodGangs stay as they are.
 	Problems []plan.Problem
 }
@@ -47,6 +50,7 @@ func (s Set) Children() Children {
 	children := Children{
 		ServiceAccount: b.serviceAccount(),
 		Role:           b.role(),
+		Revision:       s.revisionOf(b.template),
 	}
 	if s.Role != nil && metav1.IsControlledBy(s.Role, s.Object) {
 		children.RoleBinding = b.roleBinding()
@@ -58,9 +62,10 @@ func (s Set) Children() Children {
 		children.ScalingGroups = append(children.ScalingGroups, b.scalingGroup(scalingGroup))
 	}
 	cliques := b.cliqueTemplates()
+	rollout := s.rollout(b.template, b.template.PodTemplateHashes())
 	for i := range s.Object.Spec.Replicas {
 		for _, clique := range cliques {
-			children.PodCliques = append(children.PodCliques, b.podClique(clique, i))
+			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i]))
 		}
 		if pods := b.numPods(i); pods > plan.MostPods {
 			children.Problems = append(children.Problems, plan.Problem{Reason: v1alpha1.ReasonTooManyPods, Message: fmt.Sprintf(
@@ -194,8 +199,9 @@ func (b *childBuilder) scalingGroup(config *v1alpha1.PodCliqueScalingGroupConfig
 // cliqueTemplate is what the PodCliques of one clique have in common.
 type cliqueTemplate struct {
 	*v1alpha1.PodCliqueTemplateSpec
-	spec grovev1alpha1.AppliedPodCliqueSpecApplyConfiguration
-	hash string
+	spec        grovev1alpha1.AppliedPodCliqueSpecApplyConfiguration
+	hash        string
+	restartedAt string
 }
 
 // cliqueTemplates are computed once for all replicas.
@@ -215,12 +221,14 @@ func (b *childBuilder) cliqueTemplates() []cliqueTemplate {
 			PodCliqueTemplateSpec: clique,
 			spec:                  *spec,
 			hash:                  hash,
+			restartedAt:           b.template.RestartedAt(clique),
 		})
 	}
 	return templates
 }
 
-func (b *childBuilder) podClique(clique cliqueTemplate, i int32) *grovev1alpha1.PodCliqueApplyConfiguration {
+// podClique is a PodClique that takes today's podSpec, or keeps the one that it has.
+func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool) *grovev1alpha1.PodCliqueApplyConfiguration {
 	name := plan.PodCliqueName(b.Object.Name, clique.Name, i)
 	s := scalable{
 		template:   plan.ReplicasOf(clique.Spec.Replicas),
@@ -234,13 +242,37 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32) *grovev1alpha1.
 	spec := clique.spec
 	spec.Replicas = scale.replicas
 	b.cliqueReplicas[name] = plan.Raised(scale.effective, *spec.MinAvailable)
+	hash, restartedAt := clique.hash, clique.restartedAt
+	if !takes {
+		if kept := b.kept(clique, i); kept != nil {
+			spec.PodSpec = plan.PodSpecConfiguration(&kept.PodSpec)
+			hash, restartedAt = kept.hash(), kept.RestartedAt
+		}
+	}
 	labels := b.template.CliqueLabels(clique.PodCliqueTemplateSpec, i)
-	labels[v1alpha1.LabelPodTemplateHash] = clique.hash
+	labels[v1alpha1.LabelPodTemplateHash] = hash
+	annotations := plan.Merge(plan.PodAnnotations(clique.PodCliqueTemplateSpec), map[string]string{v1alpha1.AnnotationTemplateReplicas: scale.applied})
+	if restartedAt != "" {
+		annotations[v1alpha1.AnnotationRestartedAt] = restartedAt
+	}
 	return grovev1alpha1.PodClique(name, b.Object.Namespace).
 		WithLabels(labels).
-		WithAnnotations(plan.Merge(clique.Annotations, map[string]string{v1alpha1.AnnotationTemplateReplicas: scale.applied})).
+		WithAnnotations(annotations).
 		WithOwnerReferences(b.owner()).
 		WithSpec(&spec)
+}
+
+// kept is what the pods of a PodClique are made from that doesn't take today's podSpec: what its hash says, as it was recorded, so that what
+// somebody edits by hand is put back; else what it has. One that is gone gets what the rest of its replica was made with.
+func (b *childBuilder) kept(clique cliqueTemplate, i int32) *podTemplate {
+	live := b.PodCliques[plan.PodCliqueName(b.Object.Name, clique.Name, i)]
+	if live == nil {
+		return b.before(clique.Name, i)
+	}
+	if recorded := b.recorded(clique.Name, live.Labels[v1alpha1.LabelPodTemplateHash]); recorded != nil {
+		return recorded
+	}
+	return &podTemplate{Name: clique.Name, PodSpec: live.Spec.PodSpec, RestartedAt: live.Annotations[v1alpha1.AnnotationRestartedAt]}
 }
 
 func (b *childBuilder) podGang(i int32) *grovev1alpha1.PodGangApplyConfiguration {

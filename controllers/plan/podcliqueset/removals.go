@@ -3,6 +3,7 @@ package podcliqueset
 import (
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -22,6 +23,8 @@ type Removals struct {
 	WithPods []*v1alpha1.PodClique
 	// Services are headless ones that have been disabled.
 	Services []*corev1.Service
+	// Revisions are ControllerRevisions beyond the limit.
+	Revisions []*appsv1.ControllerRevision
 }
 
 // Removals of a set are what is left of replicas at and above spec.replicas, and a Service that is disabled. What the set still
@@ -45,6 +48,7 @@ func (s Set) Removals() Removals {
 	}
 	slices.SortFunc(removals.PodCliques, plan.ByName)
 	slices.SortFunc(removals.PodGangs, plan.ByName)
+	removals.Revisions = s.staleRevisions()
 	if !plan.TemplateOf(s.Object).HeadlessServiceEnabled() {
 		removals.Services = s.Services
 	}

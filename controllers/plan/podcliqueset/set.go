@@ -2,6 +2,7 @@
 package podcliqueset
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -18,6 +19,8 @@ type Set struct {
 	ScalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
 	PodGangs      map[string]*v1alpha1.PodGang
 	PodCliques    map[string]*v1alpha1.PodClique
+	// Revisions are the ControllerRevisions of podSpecs that the set has, or had.
+	Revisions []*appsv1.ControllerRevision
 	// ImagePullSecrets are those of the namespace's default ServiceAccount.
 	ImagePullSecrets []corev1.LocalObjectReference
 }

@@ -28,15 +28,16 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 		ObservedGeneration:    live.ObservedGeneration,
 		Selector:              s.scaleSelector(),
 		CurrentGenerationHash: plan.GenerationHash(s.Object),
-		RollingUpdateProgress: live.RollingUpdateProgress,
 	}
+	update := s.updating(now)
+	status.RollingUpdateProgress = update.progress
 	if known || live.ObservedGeneration == 0 {
 		status.ObservedGeneration = s.Object.Generation
 	}
 	sums := s.summarize(&status, now)
 	waiting := sums.waiting
 	created := s.complete() && (known || live.ObservedGeneration > 0)
-	status.Phase = s.phase(status, created, sums)
+	status.Phase = s.phase(status, created, update.active(), sums)
 
 	conditions := plan.NewConditions(live.Conditions, status.ObservedGeneration, now)
 	problems := append(slices.Clone(report.Problems), s.partProblems()...)
@@ -46,6 +47,7 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 	}
 	s.setConditions(conditions, status, waiting)
 	sums.setDegraded(conditions)
+	s.setUpdating(conditions, update)
 	status.Conditions = conditions.List
 	return status
 }
@@ -181,7 +183,8 @@ func (s Set) settled() bool {
 }
 
 func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {
-	available := status.Phase == v1alpha1.PodCliqueSetAvailable || status.Phase == v1alpha1.PodCliqueSetCompleted
+	available := status.Phase == v1alpha1.PodCliqueSetAvailable || status.Phase == v1alpha1.PodCliqueSetCompleted ||
+		status.Phase == v1alpha1.PodCliqueSetUpdating && status.AvailableReplicas == s.Object.Spec.Replicas
 	reason, message := v1alpha1.ReasonAllReplicasAvailable, fmt.Sprintf("%d of %d replicas available", status.AvailableReplicas, s.Object.Spec.Replicas)
 	if !available {
 		reason = v1alpha1.ReasonReplicasUnavailable
@@ -202,11 +205,28 @@ func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqu
 	}
 }
 
-func (s Set) phase(status v1alpha1.PodCliqueSetStatus, created bool, sums summary) v1alpha1.PodCliqueSetPhase {
+// setUpdating says what an update does.
+func (s Set) setUpdating(conditions *plan.Conditions, update updating) {
+	switch {
+	case !update.active():
+	case s.Object.Spec.UpdateStrategy.Paused:
+		conditions.SetBool(v1alpha1.ConditionProgressing, false, v1alpha1.ReasonPaused, "the update is paused; "+update.doing)
+	case update.exceeded:
+		conditions.SetBool(v1alpha1.ConditionProgressing, false, v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
+			"the update got nothing done for %s, and goes no further until the template is edited again or what it waits for is ready; %s",
+			progressDeadline(s.Object), update.doing))
+	default:
+		conditions.SetBool(v1alpha1.ConditionProgressing, true, v1alpha1.ReasonUpdating, update.doing)
+	}
+}
+
+func (s Set) phase(status v1alpha1.PodCliqueSetStatus, created, updating bool, sums summary) v1alpha1.PodCliqueSetPhase {
 	replicas := s.Object.Spec.Replicas
 	switch {
 	case !created:
 		return v1alpha1.PodCliqueSetCreating
+	case updating:
+		return v1alpha1.PodCliqueSetUpdating
 	case sums.failed > 0:
 		return v1alpha1.PodCliqueSetFailed
 	case sums.degraded > 0:

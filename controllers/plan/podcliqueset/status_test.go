@@ -39,7 +39,7 @@ func TestSetStatus(t *testing.T) {
 		"a pod of the base breaks": {before: plantest.Ready, state: plantest.Ready, phase: v1alpha1.PodCliqueSetDegraded, available: 1, updated: 2,
 			change: func(t *testing.T, w *plantest.World) { plantest.Unready(w.Pod(t, "train-worker-1-0-1")) },
 			gangs:  []v1alpha1.PodGangPhase{"Running", "Starting"}, message: "1 of 2 replicas available; train-worker-1-0: 1 of 2 pods ready, at least 2 needed"},
-		"an older template": {state: plantest.Ready, phase: v1alpha1.PodCliqueSetAvailable, available: 2, updated: 1,
+		"an older template": {state: plantest.Ready, phase: v1alpha1.PodCliqueSetUpdating, available: 2, updated: 1,
 			change: func(t *testing.T, w *plantest.World) {
 				w.Pod(t, "train-alone-1-0").Labels[v1alpha1.LabelPodTemplateHash] = "old"
 			},

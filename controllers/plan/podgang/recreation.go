@@ -23,7 +23,7 @@ func (g Gang) recreated(now time.Time) map[string]v1alpha1.PodGroupStatus {
 		if peers == nil {
 			peers = restarts.Peers(g.pods())
 		}
-		pods, hash := clique.PodsByName(), plan.PodTemplateHash(&clique.Object.Spec.PodSpec)
+		pods, hash := clique.PodsByName(), clique.TemplateHash()
 		for id := range clique.Identities() {
 			policies[id.PodGroup] = together
 			if among := restarts.Among(id.PodGroup); isLost(pods[id.Name], restarts, id, hash, g.Object(), peers[among] > 0) {

@@ -188,3 +188,18 @@ func TestRelocation(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Relocation())
 }
+
+func TestRollingUpdate(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.RollingUpdate())
+}
+
+func TestUpdateStrategies(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateStrategies())
+}
+
+func TestRepair(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Repair())
+}

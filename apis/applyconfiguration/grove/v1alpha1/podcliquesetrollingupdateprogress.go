@@ -15,6 +15,8 @@ type PodCliqueSetRollingUpdateProgressApplyConfiguration struct {
 	UpdateStartedAt *v1.Time `json:"updateStartedAt,omitempty"`
 	// updateEndedAt is when the last replica was up to date.
 	UpdateEndedAt *v1.Time `json:"updateEndedAt,omitempty"`
+	// lastProgressTime is when the update last got something done. At it and the progressDeadline, the update stops.
+	LastProgressTime *v1.Time `json:"lastProgressTime,omitempty"`
 	// updatedPodCliqueScalingGroups are the scaling groups that are done in every replica.
 	UpdatedPodCliqueScalingGroups []string `json:"updatedPodCliqueScalingGroups,omitempty"`
 	// updatedPodCliques are the standalone cliques that are done in every replica.
@@ -42,6 +44,14 @@ func (b *PodCliqueSetRollingUpdateProgressApplyConfiguration) WithUpdateStartedA
 // If called multiple times, the UpdateEndedAt field is set to the value of the last call.
 func (b *PodCliqueSetRollingUpdateProgressApplyConfiguration) WithUpdateEndedAt(value v1.Time) *PodCliqueSetRollingUpdateProgressApplyConfiguration {
 	b.UpdateEndedAt = &value
+	return b
+}
+
+// WithLastProgressTime sets the LastProgressTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastProgressTime field is set to the value of the last call.
+func (b *PodCliqueSetRollingUpdateProgressApplyConfiguration) WithLastProgressTime(value v1.Time) *PodCliqueSetRollingUpdateProgressApplyConfiguration {
+	b.LastProgressTime = &value
 	return b
 }
 

@@ -23,6 +23,8 @@ type PodCliqueSetSpecApplyConfiguration struct {
 	ReplicaSpreadConstraints []v1.TopologySpreadConstraint `json:"replicaSpreadConstraints,omitempty"`
 	// updateStrategy says how pods are replaced after a podSpec has changed.
 	UpdateStrategy *UpdateStrategyApplyConfiguration `json:"updateStrategy,omitempty"`
+	// revisionHistoryLimit is how many ControllerRevisions of earlier podSpecs are kept. Default 10.
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 }
 
 // PodCliqueSetSpecApplyConfiguration constructs a declarative configuration of the PodCliqueSetSpec type for use with
@@ -62,5 +64,13 @@ func (b *PodCliqueSetSpecApplyConfiguration) WithReplicaSpreadConstraints(values
 // If called multiple times, the UpdateStrategy field is set to the value of the last call.
 func (b *PodCliqueSetSpecApplyConfiguration) WithUpdateStrategy(value *UpdateStrategyApplyConfiguration) *PodCliqueSetSpecApplyConfiguration {
 	b.UpdateStrategy = value
+	return b
+}
+
+// WithRevisionHistoryLimit sets the RevisionHistoryLimit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RevisionHistoryLimit field is set to the value of the last call.
+func (b *PodCliqueSetSpecApplyConfiguration) WithRevisionHistoryLimit(value int32) *PodCliqueSetSpecApplyConfiguration {
+	b.RevisionHistoryLimit = &value
 	return b
 }

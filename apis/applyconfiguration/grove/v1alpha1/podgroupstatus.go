@@ -24,6 +24,11 @@ type PodGroupStatusApplyConfiguration struct {
 	Ready *int32 `json:"ready,omitempty"`
 	// succeeded is how many have run to their end. Where others wait for ready pods, these count too.
 	Succeeded *int32 `json:"succeeded,omitempty"`
+	// templateHash is the hash of the podSpec that the slice's PodClique has.
+	TemplateHash *string `json:"templateHash,omitempty"`
+	// updated is how many pods are of that podSpec, and outdated how many are of another.
+	Updated  *int32 `json:"updated,omitempty"`
+	Outdated *int32 `json:"outdated,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	Created *int32 `json:"created,omitempty"`
@@ -87,6 +92,30 @@ func (b *PodGroupStatusApplyConfiguration) WithReady(value int32) *PodGroupStatu
 // If called multiple times, the Succeeded field is set to the value of the last call.
 func (b *PodGroupStatusApplyConfiguration) WithSucceeded(value int32) *PodGroupStatusApplyConfiguration {
 	b.Succeeded = &value
+	return b
+}
+
+// WithTemplateHash sets the TemplateHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TemplateHash field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithTemplateHash(value string) *PodGroupStatusApplyConfiguration {
+	b.TemplateHash = &value
+	return b
+}
+
+// WithUpdated sets the Updated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Updated field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithUpdated(value int32) *PodGroupStatusApplyConfiguration {
+	b.Updated = &value
+	return b
+}
+
+// WithOutdated sets the Outdated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Outdated field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithOutdated(value int32) *PodGroupStatusApplyConfiguration {
+	b.Outdated = &value
 	return b
 }
 

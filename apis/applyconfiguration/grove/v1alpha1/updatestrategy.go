@@ -4,6 +4,8 @@ package v1alpha1
 
 import (
 	grovev1alpha1 "grove.io/grove/apis/grove/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	intstr "k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // UpdateStrategyApplyConfiguration represents a declarative configuration of the UpdateStrategy type for use
@@ -11,11 +13,19 @@ import (
 //
 // UpdateStrategy says how pods are replaced after a podSpec has changed.
 type UpdateStrategyApplyConfiguration struct {
-	// type is RollingRecreate (default) or OnDelete.
+	// type is RollingRecreate (default), Coherent or OnDelete.
 	Type *grovev1alpha1.UpdateStrategyType `json:"type,omitempty"`
-	// maxUnavailable is how many pods of a standalone clique, or replicas of a scaling group, an update replaces at once.
-	// Default 1.
-	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
+	// maxUnavailable is how many pods of a standalone clique, or replicas of a scaling group, an update replaces at once, beyond
+	// those that aren't ready anyway; with Coherent, how many replicas of the set. A number, or a percentage of what there is,
+	// rounded down, 1 at least. An update never goes below minAvailable with it, unless that is all there is. Default 1.
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
+	Partition *int32 `json:"partition,omitempty"`
+	// paused stops an update: no more pods are replaced until it is false again.
+	Paused *bool `json:"paused,omitempty"`
+	// progressDeadline is how long an update may go without getting anything done before it stops and says so, in the notation of Go.
+	// Default 10m.
+	ProgressDeadline *v1.Duration `json:"progressDeadline,omitempty"`
 }
 
 // UpdateStrategyApplyConfiguration constructs a declarative configuration of the UpdateStrategy type for use with
@@ -35,7 +45,31 @@ func (b *UpdateStrategyApplyConfiguration) WithType(value grovev1alpha1.UpdateSt
 // WithMaxUnavailable sets the MaxUnavailable field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the MaxUnavailable field is set to the value of the last call.
-func (b *UpdateStrategyApplyConfiguration) WithMaxUnavailable(value int32) *UpdateStrategyApplyConfiguration {
+func (b *UpdateStrategyApplyConfiguration) WithMaxUnavailable(value intstr.IntOrString) *UpdateStrategyApplyConfiguration {
 	b.MaxUnavailable = &value
+	return b
+}
+
+// WithPartition sets the Partition field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Partition field is set to the value of the last call.
+func (b *UpdateStrategyApplyConfiguration) WithPartition(value int32) *UpdateStrategyApplyConfiguration {
+	b.Partition = &value
+	return b
+}
+
+// WithPaused sets the Paused field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Paused field is set to the value of the last call.
+func (b *UpdateStrategyApplyConfiguration) WithPaused(value bool) *UpdateStrategyApplyConfiguration {
+	b.Paused = &value
+	return b
+}
+
+// WithProgressDeadline sets the ProgressDeadline field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ProgressDeadline field is set to the value of the last call.
+func (b *UpdateStrategyApplyConfiguration) WithProgressDeadline(value v1.Duration) *UpdateStrategyApplyConfiguration {
+	b.ProgressDeadline = &value
 	return b
 }

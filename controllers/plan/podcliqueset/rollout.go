@@ -1,0 +1,123 @@
+package podcliqueset
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// rollout says how far an update has come: which replicas have taken the podSpecs as they are today, and which are done. Nothing of that is
+// remembered: it is read off the hashes that PodCliques and their pods bear.
+type rollout struct {
+	// takes tells of each replica whether its PodCliques get today's podSpecs.
+	takes []bool
+	// taken tells whether they have them, done whether so do all pods, and are ready.
+	taken, done []bool
+	// fresh tells of replicas that are new, and were never of another podSpec.
+	fresh []bool
+}
+
+// rollout decides which replicas take today's podSpecs: new ones, and those that have begun; those that are broken, since they have nothing
+// to lose; and then one after the other as far as the budget reaches, each once those before it are done.
+func (s Set) rollout(t plan.Template, hashes []string) rollout {
+	strategy, n := s.Object.Spec.UpdateStrategy, int(s.Object.Spec.Replicas)
+	r := rollout{takes: make([]bool, n), taken: make([]bool, n), done: make([]bool, n), fresh: make([]bool, n)}
+	busy := 0
+	for i := range n {
+		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i))
+		r.done[i] = r.taken[i] && s.isDone(t, hashes, int32(i))
+		r.takes[i] = r.taken[i] || strategy.Type == v1alpha1.OnDelete
+		busy += int(plan.One(r.taken[i] && !r.done[i]))
+	}
+	if strategy.Paused || s.stopped() {
+		return r
+	}
+	budget := 1
+	if strategy.Type == v1alpha1.Coherent {
+		budget = plan.Budget(strategy.MaxUnavailable, n)
+	}
+	for i := int(strategy.Partition); i < n; i++ {
+		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || plan.WhyUnavailable(gang) != "") {
+			r.takes[i] = true
+			busy++
+		}
+	}
+	for i := int(strategy.Partition); i < n && busy < budget; i++ {
+		if !r.takes[i] {
+			r.takes[i] = true
+			busy++
+		}
+	}
+	return r
+}
+
+// moves tells whether a replica takes today's podSpecs that hasn't yet.
+func (r rollout) moves() bool {
+	for i := range r.takes {
+		if r.takes[i] && !r.taken[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTaken tells whether no PodClique of a replica has another podSpec than today's, and whether the replica has none at all yet.
+func (s Set) hasTaken(t plan.Template, hashes []string, i int32) (taken, fresh bool) {
+	fresh = true
+	for j := range t.Cliques() {
+		if podClique := s.PodCliques[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)]; podClique != nil {
+			fresh = false
+			if podClique.Labels[v1alpha1.LabelPodTemplateHash] != hashes[j] {
+				return false, false
+			}
+		}
+	}
+	return true, fresh
+}
+
+// isDone tells whether all pods of a replica are of today's podSpecs and ready, as far as they have a place.
+func (s Set) isDone(t plan.Template, hashes []string, i int32) bool {
+	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
+		return false
+	}
+	byPodClique := map[string]string{}
+	for j := range t.Cliques() {
+		byPodClique[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)] = hashes[j]
+	}
+	for _, unit := range plan.UnitsOf(gang) {
+		needed := unit.Base || plan.UnitRecord(gang, unit.Name).AvailableSince != nil
+		for _, group := range unit.PodGroups {
+			if !groupDone(group, byPodClique[group.PodCliqueName], needed) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// groupDone tells whether a pod group has no pods but those of a podSpec, and as many as it ever had, ready unless they wait for a place.
+func groupDone(group plan.PodGroup, hash string, needed bool) bool {
+	return group.TemplateHash == hash && group.Outdated == 0 && group.Updated >= group.Created &&
+		group.Up() >= group.Scheduled && (!needed || group.Up() >= group.MinReplicas)
+}
+
+// stopped tells whether the update to today's podSpecs got nothing done for so long that it goes no further.
+func (s Set) stopped() bool {
+	progressing := meta.FindStatusCondition(s.Object.Status.Conditions, v1alpha1.ConditionProgressing)
+	return progressing != nil && progressing.Reason == v1alpha1.ReasonProgressDeadlineExceeded &&
+		s.Object.Status.CurrentGenerationHash == plan.GenerationHash(s.Object)
+}
+
+// defaultProgressDeadline is the progressDeadline where it isn't said.
+const defaultProgressDeadline = 10 * time.Minute
+
+func progressDeadline(set *v1alpha1.PodCliqueSet) time.Duration {
+	if deadline := set.Spec.UpdateStrategy.ProgressDeadline; deadline != nil {
+		return deadline.Duration
+	}
+	return defaultProgressDeadline
+}

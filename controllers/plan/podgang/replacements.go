@@ -1,0 +1,235 @@
+package podgang
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// Step is what an update replaces at once: pods of a podSpec that their PodClique no longer has. The hash on the pods is all that an update
+// remembers: whoever looks next computes the same step, or what is left of it.
+type Step struct {
+	// ScalingGroup is the scaling group whose group replicas are replaced; empty for pods of a standalone clique.
+	ScalingGroup string
+	// Clique is the PodClique whose pods are replaced; empty for group replicas.
+	Clique string
+	// Pods are deleted, and come back under their names from the podSpec that their PodClique has.
+	Pods []*corev1.Pod
+}
+
+// Replacements are the steps to be taken now. Within a replica, scaling groups come first, one after the other, a group replica as a whole;
+// then standalone cliques, pod by pod. Pods that aren't ready cost nothing: they are replaced at once, so that a broken podSpec never is in
+// the way of its own repair. What works is replaced as far as the budget reaches, and only once what was replaced before is ready.
+func (g Gang) Replacements() []Step {
+	strategy := g.Set.Spec.UpdateStrategy
+	if strategy.Type == v1alpha1.OnDelete || strategy.Paused || g.Object().Status.Phase == v1alpha1.PodGangSucceeded {
+		return nil
+	}
+	u := g.update()
+	if strategy.Type == v1alpha1.Coherent {
+		return u.together()
+	}
+	var steps []Step
+	ahead := false
+	for _, stage := range u.stages {
+		step, done := stage.next(strategy.MaxUnavailable, !ahead)
+		if len(step.Pods) > 0 {
+			steps = append(steps, step)
+		}
+		ahead = ahead || !done
+	}
+	return steps
+}
+
+// update is a gang as an update sees it: the stages in which its parts are replaced.
+type update struct{ stages []stage }
+
+// stage is a scaling group, or a standalone clique.
+type stage struct {
+	Step
+	// parts are what is replaced as a whole: group replicas, slices, or pods.
+	parts []part
+	// least is how many parts the replica needs.
+	least int
+}
+
+// part is what is replaced as a whole: a group replica, a slice that is recreated together, or a pod.
+type part struct {
+	// outdated are its pods of an older podSpec, current is how many it has of today's.
+	outdated []*corev1.Pod
+	current  int
+	// busy tells whether an update has to wait for it: a pod is on its way out or back, or starts.
+	busy bool
+	// lacking tells whether fewer pods are ready than its minimum.
+	lacking bool
+}
+
+// free tells whether replacing its outdated pods costs nothing: it isn't ready, or has to be finished, since podSpecs are mixed in it.
+func (p part) free() bool { return len(p.outdated) > 0 && (p.lacking || p.current > 0 || p.busy) }
+
+// next is the step of a stage, and whether there is nothing left in it to replace or to wait for. Unless all stages before it are done,
+// only what costs nothing is replaced.
+func (s stage) next(maxUnavailable *intstr.IntOrString, first bool) (step Step, done bool) {
+	step, done = s.Step, true
+	unavailable := 0
+	for _, part := range s.parts {
+		done = done && len(part.outdated) == 0 && !part.busy
+		if part.free() {
+			step.Pods = append(step.Pods, part.outdated...)
+		}
+		unavailable += int(plan.One(part.busy || part.free()))
+	}
+	for _, part := range s.parts {
+		if first && len(part.outdated) > 0 && !part.free() && unavailable < s.budget(maxUnavailable) {
+			step.Pods = append(step.Pods, part.outdated...)
+			unavailable++
+		}
+	}
+	return step, done
+}
+
+// budget is how many parts may be unavailable for an update: what the set allows, and no more than the minimum leaves, but one at least.
+func (s stage) budget(maxUnavailable *intstr.IntOrString) int {
+	allowed := plan.Budget(maxUnavailable, len(s.parts))
+	if spare := len(s.parts) - s.least; spare > 0 {
+		allowed = min(allowed, spare)
+	}
+	return allowed
+}
+
+// together are all outdated pods at once.
+func (u update) together() []Step {
+	var steps []Step
+	for _, stage := range u.stages {
+		step := stage.Step
+		for _, part := range stage.parts {
+			step.Pods = append(step.Pods, part.outdated...)
+		}
+		if len(step.Pods) > 0 {
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+// update divides the gang into stages, in their order.
+func (g Gang) update() update {
+	t, i := plan.TemplateOf(g.Set), g.Object().Spec.ReplicaIndex
+	look := g.look()
+	var u update
+	for _, config := range t.ScalingGroups {
+		s := stage{
+			Step:  Step{ScalingGroup: plan.ScalingGroupName(g.Set.Name, config.Name)},
+			least: int(plan.ScalingGroupMinAvailable(&config.PodCliqueScalingGroupSpec)),
+		}
+		parts := map[int32]*part{}
+		for _, member := range t.Members(config) {
+			look.at(g.Cliques[plan.PodCliqueName(g.Set.Name, member.Name, i)], parts, func(id plan.PodIdentity) int32 { return *id.GroupReplica })
+		}
+		u.stages = append(u.stages, s.with(parts))
+	}
+	for j := range t.Cliques() {
+		template := &t.Cliques()[j]
+		clique, ok := g.Cliques[plan.PodCliqueName(g.Set.Name, template.Name, i)]
+		if !ok || clique.ScalingGroup != nil {
+			continue
+		}
+		s := stage{Step: Step{Clique: clique.Object.Name}, least: int(clique.MinAvailable())}
+		key := func(id plan.PodIdentity) int32 { return id.Index }
+		if t.Together(template) == plan.Slice {
+			s.least, key = 1, func(plan.PodIdentity) int32 { return 0 }
+		}
+		parts := map[int32]*part{}
+		look.at(clique, parts, key)
+		u.stages = append(u.stages, s.with(parts))
+	}
+	return u
+}
+
+// with are the stage's parts, in the order of their indexes.
+func (s stage) with(parts map[int32]*part) stage {
+	for _, index := range slices.Sorted(maps.Keys(parts)) {
+		s.parts = append(s.parts, *parts[index])
+	}
+	return s
+}
+
+// look is what a gang's parts are judged by.
+type look struct {
+	restarts plan.Restarts
+	// created has, for each pod group, one more than the highest index that ever existed.
+	created map[string]int32
+	// wereUp has the pod groups whose unit was available.
+	wereUp map[string]bool
+}
+
+func (g Gang) look() look {
+	l := look{restarts: plan.RestartsOf(g.Object()), created: map[string]int32{}, wereUp: map[string]bool{}}
+	for _, unit := range plan.UnitsOf(g.Object()) {
+		up := plan.UnitRecord(g.Object(), unit.Name).AvailableSince != nil
+		for _, group := range unit.PodGroups {
+			l.created[group.Name], l.wereUp[group.Name] = group.Created, up
+		}
+	}
+	return l
+}
+
+// at adds the pods of a PodClique to the parts that they are in.
+func (l look) at(clique plan.Clique, parts map[int32]*part, key func(id plan.PodIdentity) int32) {
+	if clique.Object == nil {
+		return
+	}
+	pods, hash := clique.PodsByName(), clique.TemplateHash()
+	ready, members := map[string]int32{}, map[string]*part{}
+	for id := range clique.Identities() {
+		p := parts[key(id)]
+		if p == nil {
+			p = &part{}
+			parts[key(id)] = p
+		}
+		members[id.PodGroup] = p
+		pod := pods[id.Name]
+		switch {
+		case pod == nil:
+			p.busy = p.busy || id.Index < l.created[id.PodGroup]
+		case !plan.Lives(pod) || l.restarts.Outlived(pod, id.PodGroup):
+			p.busy = true
+		case pod.Labels[v1alpha1.LabelPodTemplateHash] != hash:
+			p.outdated = append(p.outdated, pod)
+			p.lacking = p.lacking || clique.ScalingGroup == nil && !isUp(pod)
+		default:
+			p.current++
+			p.busy = p.busy || !isUp(pod) && (plan.IsScheduled(pod) || l.wereUp[id.PodGroup])
+		}
+		ready[id.PodGroup] += plan.One(plan.Lives(pod) && isUp(pod))
+	}
+	for podGroup, p := range members {
+		p.lacking = p.lacking || clique.ScalingGroup != nil && ready[podGroup] < clique.MinAvailable()
+	}
+}
+
+// isUp tells whether a pod is ready, or has done its work.
+func isUp(pod *corev1.Pod) bool {
+	return plan.IsReady(pod) || pod.Status.Phase == corev1.PodSucceeded
+}
+
+// PodConcerns tells whether a change of a pod may change what the scheduler is told, or what an update does next.
+func PodConcerns(before, after *corev1.Pod) bool {
+	return before.UID != after.UID || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) ||
+		!maps.Equal(before.Labels, after.Labels) || !equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) ||
+		isUp(before) != isUp(after) || plan.IsScheduled(before) != plan.IsScheduled(after)
+}
+
+// Concerns tells the same of a change of a PodGang.
+func Concerns(before, after *v1alpha1.PodGang) bool {
+	return before.UID != after.UID || before.Generation != after.Generation || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) ||
+		!maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations) ||
+		!equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) || !equality.Semantic.DeepEqual(before.Status.Units, after.Status.Units) ||
+		before.Status.Phase != after.Status.Phase
+}
