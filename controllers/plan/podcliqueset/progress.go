@@ -81,7 +81,7 @@ func seconds(now time.Time) *metav1.Time {
 func (s Set) pending(r rollout) bool {
 	for i := int(s.Object.Spec.UpdateStrategy.Partition); i < len(r.taken); i++ {
 		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
-		if !r.taken[i] || gang != nil && slices.ContainsFunc(gang.Status.PodGroups, func(g v1alpha1.PodGroupStatus) bool { return g.Outdated > 0 }) {
+		if !r.taken[i] || gang != nil && hasOutdated(gang) {
 			return true
 		}
 	}

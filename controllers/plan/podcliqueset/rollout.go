@@ -1,6 +1,7 @@
 package podcliqueset
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -40,7 +41,8 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 		budget = plan.Budget(strategy.MaxUnavailable, n)
 	}
 	for i := int(strategy.Partition); i < n; i++ {
-		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || plan.WhyUnavailable(gang) != "") {
+		// One in the middle of an update to something else goes on from there.
+		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || hasOutdated(gang) || plan.WhyUnavailable(gang) != "") {
 			r.takes[i] = true
 			busy++
 		}
@@ -52,6 +54,11 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 		}
 	}
 	return r
+}
+
+// hasOutdated tells whether pods of a gang are of another podSpec than their PodClique.
+func hasOutdated(gang *v1alpha1.PodGang) bool {
+	return slices.ContainsFunc(gang.Status.PodGroups, func(g v1alpha1.PodGroupStatus) bool { return g.Outdated > 0 })
 }
 
 // moves tells whether a replica takes today's podSpecs that hasn't yet.

@@ -31,6 +31,9 @@ func (g Gang) Replacements() []Step {
 	if strategy.Type == v1alpha1.OnDelete || strategy.Paused || g.Object().Status.Phase == v1alpha1.PodGangSucceeded {
 		return nil
 	}
+	if g.taking() {
+		return nil
+	}
 	u := g.update()
 	if strategy.Type == v1alpha1.Coherent {
 		return u.together()
@@ -45,6 +48,20 @@ func (g Gang) Replacements() []Step {
 		ahead = ahead || !done
 	}
 	return steps
+}
+
+// taking tells whether some PodCliques of the replica have today's podSpec and others don't: they are about to take it, and what comes first
+// in an update isn't known before.
+func (g Gang) taking() bool {
+	t := plan.TemplateOf(g.Set)
+	have, lack := false, false
+	for j, hash := range t.PodTemplateHashes() {
+		if clique, ok := g.Cliques[plan.PodCliqueName(g.Set.Name, t.Cliques()[j].Name, g.Object().Spec.ReplicaIndex)]; ok {
+			has := clique.TemplateHash() == hash
+			have, lack = have || has, lack || !has
+		}
+	}
+	return have && lack
 }
 
 // update is a gang as an update sees it: the stages in which its parts are replaced.
