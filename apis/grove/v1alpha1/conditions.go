@@ -92,6 +92,8 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonSchedulingGroupMissing: a pod doesn't name its group, so that it is scheduled by itself.
 	ReasonSchedulingGroupMissing = "SchedulingGroupMissing"
+	// ReasonNodeLost: pods were deleted without their node, which is gone, out of service or silent for too long. Of events only.
+	ReasonNodeLost = "NodeLost"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

@@ -62,3 +62,8 @@ func emit(recorder events.EventRecorder, object runtime.Object, condition metav1
 	}
 	recorder.Eventf(object, nil, kind, condition.Reason, actionReconcile, "%s", condition.Message)
 }
+
+// Warn tells of what has happened to an object, or because of a related one; nil for none.
+func Warn(recorder events.EventRecorder, object, related runtime.Object, reason, message string) {
+	recorder.Eventf(object, related, corev1.EventTypeWarning, reason, actionReconcile, "%s", message)
+}

@@ -173,3 +173,13 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Completion())
 }
+
+func TestLostNodes(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.LostNodes())
+}
+
+func TestLostTerminating(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.LostTerminating())
+}
