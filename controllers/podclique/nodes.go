@@ -94,19 +94,21 @@ func (w *writer) deleteLost(ctx context.Context, observed plan.Clique, lost []po
 	return utilerrors.NewAggregate(errs)
 }
 
-// tellOfLost tells of each pod that was lost with a node, and of all together on the PodClique and its set.
-func (w *writer) tellOfLost(observed plan.Clique, node podclique.LostNode) {
-	for _, pod := range node.Pods {
-		// Pods aren't in the scheme of the recorder.
+// tellOfLost tells of each pod that was lost with a node, and of all together on the PodClique and its set. Each event is related to the node:
+// events that differ in their message alone become one.
+func (w *writer) tellOfLost(observed plan.Clique, lost podclique.LostNode) {
+	// Pods and nodes aren't in the scheme of the recorder.
+	node := &corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: lost.Name}
+	for _, pod := range lost.Pods {
 		ref := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
-		events.Warn(w.cluster.Recorder, ref, observed.Object, v1alpha1.ReasonNodeLost,
-			fmt.Sprintf("Deleted without waiting for its node: node %s %s", node.Name, node.Why))
+		events.Warn(w.cluster.Recorder, ref, node, v1alpha1.ReasonNodeLost,
+			fmt.Sprintf("Deleted without waiting for its node: node %s %s", lost.Name, lost.Why))
 	}
-	pods := "pod " + node.Pods[0].Name
-	if more := len(node.Pods) - 1; more > 0 {
-		pods = fmt.Sprintf("%s and %d more of its pods", pods, more)
+	pods := "pod " + lost.Pods[0].Name
+	if more := len(lost.Pods) - 1; more > 0 {
+		pods = fmt.Sprintf("%s and %d more of PodClique %s", pods, more, observed.Object.Name)
 	}
-	message := fmt.Sprintf("Node %s %s: deleted %s without waiting for it, so that the successor can come up elsewhere", node.Name, node.Why, pods)
-	events.Warn(w.cluster.Recorder, observed.Object, nil, v1alpha1.ReasonNodeLost, message)
-	events.Warn(w.cluster.Recorder, observed.Set, observed.Object, v1alpha1.ReasonNodeLost, fmt.Sprintf("PodClique %s: %s", observed.Object.Name, message))
+	message := fmt.Sprintf("Node %s %s: deleted %s without waiting for it, so that the successor can come up elsewhere", lost.Name, lost.Why, pods)
+	events.Warn(w.cluster.Recorder, observed.Object, node, v1alpha1.ReasonNodeLost, message)
+	events.Warn(w.cluster.Recorder, observed.Set, node, v1alpha1.ReasonNodeLost, message)
 }

@@ -86,8 +86,12 @@ func LostTerminating() types.Feature {
 			s.delete(podCliqueSets, "web", metav1.DeleteOptions{})
 			s.waitUntilGone("web")
 			s.create(s.onDeadNodes(newSet("web", 1, newClique("w", 2, 2))))
-			s.silence(s.pod(all[0]).Spec.NodeName, time.Now())
-			s.waitForReplacement(pods, all[0], before[all[0]])
+			for _, name := range all {
+				s.silence(s.pod(name).Spec.NodeName, time.Now())
+			}
+			for _, name := range all {
+				s.waitForReplacement(pods, name, before[name])
+			}
 		})).
 		Feature()
 }
