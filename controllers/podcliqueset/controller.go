@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -61,6 +62,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	runner.Watch(children, core.ServiceAccounts().Informer(), ownerOf[*corev1.ServiceAccount])
 	runner.Watch(children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role])
 	runner.Watch(children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
+	runner.WatchSpecs(children, cluster.Children.Policy().V1().PodDisruptionBudgets().Informer(), ownerOf[*policyv1.PodDisruptionBudget])
 	runner.Watch(children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
 
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
@@ -134,6 +136,8 @@ func (c *controller) observe(set *v1alpha1.PodCliqueSet) podcliqueset.Set {
 		PodGangs:      index.Named(index.Family[*v1alpha1.PodGang](grove.PodGangs().Informer().GetIndexer(), set)),
 		PodCliques:    index.Named(index.Family[*v1alpha1.PodClique](grove.PodCliques().Informer().GetIndexer(), set)),
 		Services:      index.Controlled[*corev1.Service](c.cluster.Children.Core().V1().Services().Informer().GetIndexer(), set.UID),
+		DisruptionBudgets: index.Controlled[*policyv1.PodDisruptionBudget](
+			c.cluster.Children.Policy().V1().PodDisruptionBudgets().Informer().GetIndexer(), set.UID),
 	}
 	name := plan.AccountName(set.Name)
 	if account, err := c.cluster.Children.Core().V1().ServiceAccounts().Lister().ServiceAccounts(set.Namespace).Get(name); err == nil {

@@ -3,6 +3,7 @@ package podcliqueset
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -11,13 +12,15 @@ import (
 // Set is a PodCliqueSet with what belongs to it, as the caches have it. Children are those that the set controls, and those of its
 // kinds, by name, that it may adopt.
 type Set struct {
-	Object        *v1alpha1.PodCliqueSet
-	Account       *corev1.ServiceAccount
-	Role          *rbacv1.Role
-	Services      []*corev1.Service
-	ScalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
-	PodGangs      map[string]*v1alpha1.PodGang
-	PodCliques    map[string]*v1alpha1.PodClique
+	Object   *v1alpha1.PodCliqueSet
+	Account  *corev1.ServiceAccount
+	Role     *rbacv1.Role
+	Services []*corev1.Service
+	// DisruptionBudgets are those that the set controls.
+	DisruptionBudgets []*policyv1.PodDisruptionBudget
+	ScalingGroups     map[string]*v1alpha1.PodCliqueScalingGroup
+	PodGangs          map[string]*v1alpha1.PodGang
+	PodCliques        map[string]*v1alpha1.PodClique
 	// ImagePullSecrets are those of the namespace's default ServiceAccount.
 	ImagePullSecrets []corev1.LocalObjectReference
 }
