@@ -183,3 +183,8 @@ func TestLostTerminating(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.LostTerminating())
 }
+
+func TestEvictions(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Evictions())
+}
