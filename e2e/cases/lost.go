@@ -34,9 +34,9 @@ func LostNodes() types.Feature {
 			}
 		})).
 		Assess("one that is out of service", step(func(s *scope) {
-			// kube-controller-manager evicts the pods of such a node, but they can't end.
+			// With the effect NoExecute, kube-controller-manager evicts pods, too, by name: it may hit the successor, which here nobody ends.
 			s.loses(all, all[1], func(node string) {
-				s.mustKubectl("taint", "node", node, corev1.TaintNodeOutOfService+"=nodeshutdown:NoExecute")
+				s.mustKubectl("taint", "node", node, corev1.TaintNodeOutOfService+"=nodeshutdown:NoSchedule")
 			}, "has the taint "+corev1.TaintNodeOutOfService)
 		})).
 		Assess("one that is deleted", step(func(s *scope) {
