@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apitypes "k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
@@ -48,10 +49,12 @@ func LostNodes() types.Feature {
 		})).
 		Assess("but not one that is back in time", step(func(s *scope) {
 			before := s.podUIDs("web")
-			back, away, now := s.pod(all[0]).Spec.NodeName, s.pod(all[1]).Spec.NodeName, time.Now()
-			s.silence(back, now)
-			s.silence(away, now)
-			s.hear(back)
+			back, away := s.pod(all[0]).Spec.NodeName, s.pod(all[1]).Spec.NodeName
+			s.unmanage(back)
+			s.unmanage(away)
+			s.patchReadiness(back, silent(time.Now()))
+			s.patchReadiness(back, heard())
+			s.patchReadiness(away, silent(time.Now()))
 			s.waitForReplacement(pods, all[1], before[all[1]])
 			delete(before, all[1])
 			s.mustKeep(before, s.podUIDs("web"))
@@ -131,14 +134,7 @@ func (s *scope) loses(all []string, name string, do func(node string), why strin
 func (s *scope) silence(node string, since time.Time) {
 	s.Helper()
 	s.unmanage(node)
-	s.patchReadiness(node, corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, LastTransitionTime: metav1.NewTime(since), Reason: "NodeStatusUnknown"})
-}
-
-// hear makes a silent node heard again.
-func (s *scope) hear(node string) {
-	s.Helper()
-	s.patchReadiness(node, corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: "KubeletReady"})
-	s.mustKubectl("annotate", "node", node, cluster.AnnotationNobody+"-")
+	s.patchReadiness(node, silent(since))
 }
 
 // unmanage takes a node from its fake kubelet.
@@ -147,11 +143,22 @@ func (s *scope) unmanage(node string) {
 	s.mustKubectl("annotate", "--overwrite", "node", node, cluster.AnnotationNobody+"="+cluster.AnnotationNobodyValue)
 }
 
+func silent(since time.Time) corev1.NodeCondition {
+	return corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, LastTransitionTime: metav1.NewTime(since), Reason: "NodeStatusUnknown"}
+}
+
+func heard() corev1.NodeCondition {
+	return corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: "KubeletReady"}
+}
+
+// patchReadiness says of a node what its kubelet or kube-controller-manager would, within milliseconds.
 func (s *scope) patchReadiness(node string, condition corev1.NodeCondition) {
 	s.Helper()
-	text, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NodeCondition{condition}}})
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NodeCondition{condition}}})
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.mustKubectl("patch", "node", node, "--subresource=status", "--type=strategic", "--patch="+string(text))
+	if _, err := s.core.CoreV1().Nodes().Patch(s.ctx, node, apitypes.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		s.Fatal(err)
+	}
 }
