@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -51,6 +52,8 @@ type Config struct {
 	NetworkTopologyKey string
 	// InitImage is the image with grove-initc, for pods that start after others.
 	InitImage string
+	// LostNodeGrace is for how long a node may be silent before its pods are lost; 0 for ever.
+	LostNodeGrace time.Duration
 }
 
 // Operator is the controllers and their caches. The caches can be filled, by Start, long before the controllers run.
@@ -91,7 +94,7 @@ func New(grove versioned.Interface, kube kubernetes.Interface, config Config) (*
 			return nil, err
 		}
 		o.clusters, o.backends = append(o.clusters, one), append(o.backends, backend)
-		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend, pace), podclique.New(one, backend, pace, config.InitImage),
+		o.loops = slices.Concat(o.loops, podcliqueset.New(one, backend, pace), podclique.New(one, backend, pace, config.InitImage, config.LostNodeGrace),
 			scalinggroup.New(one, pace), podgang.New(one, backend, pace))
 	}
 	return o, nil

@@ -52,6 +52,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &grovev1alpha1.PodCliqueStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodCliqueTemplateSpec"):
 		return &grovev1alpha1.PodCliqueTemplateSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodDisruptionBudgetConfig"):
+		return &grovev1alpha1.PodDisruptionBudgetConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodGang"):
 		return &grovev1alpha1.PodGangApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodGangSpec"):

@@ -142,6 +142,37 @@ func TestCounts(t *testing.T) {
 		"unready":     {plantest.Unready, plan.Counts{Pods: 1, Scheduled: 1, Created: 1}},
 		"succeeded":   {plantest.Succeeded, plan.Counts{Pods: 1, Scheduled: 1, Available: 1, Succeeded: 1, Created: 1}},
 		"terminating": {plantest.Terminating, plan.Counts{Created: 1}},
+		"readiness gate of the pod alone": {func(pod *corev1.Pod) {
+			plantest.Ready(pod)
+			pod.Status.Conditions[0].Status = corev1.ConditionFalse
+		}, plan.Counts{Pods: 1, Scheduled: 1, Available: 1, Created: 1}},
+		"crash-looping": {func(pod *corev1.Pod) {
+			plantest.Unready(pod)
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{crashed}
+		}, plan.Counts{Pods: 1, Scheduled: 1, Created: 1}},
+		"failed": {failed, plan.Counts{Pods: 1, Scheduled: 1, Created: 1}},
+		"evicted by its kubelet": {func(pod *corev1.Pod) {
+			failed(pod)
+			pod.Status.Reason = "Evicted"
+			disrupted(pod, corev1.PodReasonTerminationByKubelet)
+		}, plan.Counts{Pods: 1, Scheduled: 1, Created: 1}},
+		"evicted by a drain": {func(pod *corev1.Pod) {
+			plantest.Terminating(pod)
+			disrupted(pod, "EvictionByEvictionAPI")
+		}, plan.Counts{Created: 1}},
+		"preempted": {func(pod *corev1.Pod) {
+			plantest.Terminating(pod)
+			disrupted(pod, corev1.PodReasonPreemptionByScheduler)
+		}, plan.Counts{Created: 1}},
+		// kube-controller-manager makes such a pod unready, and the kubelet's last word on its containers stands.
+		"its node is silent": {func(pod *corev1.Pod) {
+			plantest.Ready(pod)
+			pod.Status.Conditions[0].Status, pod.Status.Conditions[0].Reason = corev1.ConditionFalse, "NodeNotReady"
+		}, plan.Counts{Pods: 1, Scheduled: 1, Available: 1, Created: 1}},
+		"lost with its node": {func(pod *corev1.Pod) {
+			plantest.Terminating(pod)
+			pod.DeletionGracePeriodSeconds = ptr.To[int64](0)
+		}, plan.Counts{Created: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clique := plantest.Clique(t, plantest.Workers(), "train-alone-0", plantest.AllPods)
@@ -151,6 +182,16 @@ func TestCounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failed is a pod whose container has ended badly for good.
+func failed(pod *corev1.Pod) {
+	plantest.Scheduled(pod)
+	pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{endedBadly}}
+}
+
+func disrupted(pod *corev1.Pod, reason string) {
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason})
 }
 
 // What was created is told by the highest index that exists, even if those below are gone.

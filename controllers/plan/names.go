@@ -20,6 +20,12 @@ func ScaledUnitName(set, scalingGroup string, i, g int32) string {
 	return join(join(PodGangName(set, i), scalingGroup), Index(g))
 }
 
+// GroupBudgetName is the name of the PodDisruptionBudget of a PodCliqueScalingGroup in replica i. It ends so that it is no PodClique's name, which a
+// clique's budget has.
+func GroupBudgetName(scalingGroup string, i int32) string {
+	return join(join(scalingGroup, Index(i)), "group")
+}
+
 // HeadlessServiceName is the name of the Service by which pods find each other.
 func HeadlessServiceName(set string) string { return join(set, "headless") }
 

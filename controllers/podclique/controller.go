@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -28,15 +29,18 @@ type controller struct {
 	cluster   *cluster.Cluster
 	observer  observe.Observer
 	initImage string
-	cache     cache.Indexer
-	writer    *writer
-	tracker   *consistency.Tracker
-	reports   apply.Reports
-	statuses  *runner.Loop
+	// nodes tell which pods are lost with their nodes; nil where nobody looks.
+	nodes    *podclique.Nodes
+	cache    cache.Indexer
+	writer   *writer
+	tracker  *consistency.Tracker
+	reports  apply.Reports
+	statuses *runner.Loop
 }
 
-// New returns the loops of the controller. Pods that start after others get an init container of an image.
-func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, initImage string) []*runner.Loop {
+// New returns the loops of the controller. Pods that start after others get an init container of an image. Those on a node that is silent
+// for the grace are lost; 0 lets them wait for ever, and nodes aren't watched.
+func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, initImage string, lostNodeGrace time.Duration) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	pods := cluster.Children.Core().V1().Pods().Informer()
 	tracker := &consistency.Tracker{}
@@ -59,6 +63,10 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, 
 	runner.WatchSpecs(children, grove.PodCliqueSets().Informer(), c.partsOf)
 	runner.WatchWhere(children, grove.PodGangs().Informer(), inGang, releases)
 	runner.WatchWhere(children, pods, c.successorsOf, func(*corev1.Pod, *corev1.Pod) bool { return false })
+
+	if lostNodeGrace > 0 {
+		c.watchNodes(children, lostNodeGrace)
+	}
 
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), itself)
 	runner.Watch(c.statuses, pods, ownerOf)
@@ -155,12 +163,13 @@ func (c *controller) sync(ctx context.Context, podClique *v1alpha1.PodClique) (t
 	actions := podclique.Clique{Clique: observed}.Actions(c.cluster.Clock.Now())
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
-	err := c.writer.write(ctx, observed, actions)
+	lost, again := c.lost(observed)
+	err := utilerrors.NewAggregate([]error{c.writer.deleteLost(ctx, observed, lost), c.writer.write(ctx, observed, actions)})
 	key := cache.MetaObjectToName(podClique)
 	if c.reports.Set(podClique, err) {
 		c.statuses.Mark(key)
 	}
-	return actions.Again, err
+	return runner.Sooner(actions.Again, again), err
 }
 
 // describe brings the status of one PodClique to what it should be.

@@ -52,10 +52,7 @@ func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodAp
 
 // write makes the pods what the plan says.
 func (w *writer) write(ctx context.Context, observed plan.Clique, actions podclique.Actions) error {
-	podClique := observed.Object
-	owner := apply.Owner{Object: podClique, Kind: podclique.Kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
-		return w.cluster.Grove.GroveV1alpha1().PodCliques(podClique.Namespace).Get(ctx, podClique.Name, metav1.GetOptions{})
-	}}
+	owner := w.ownerOf(observed)
 	var failed []*corev1.Pod
 	var successors []*corev1ac.PodApplyConfiguration
 	for _, replacement := range actions.Replace {
@@ -73,6 +70,14 @@ func (w *writer) write(ctx context.Context, observed plan.Clique, actions podcli
 		w.pods.All(ctx, owner, actions.Relabel),
 		apply.Refuse(actions.Problems),
 	})
+}
+
+// ownerOf is on whose behalf pods are written.
+func (w *writer) ownerOf(observed plan.Clique) apply.Owner {
+	podClique := observed.Object
+	return apply.Owner{Object: podClique, Kind: podclique.Kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
+		return w.cluster.Grove.GroveV1alpha1().PodCliques(podClique.Namespace).Get(ctx, podClique.Name, metav1.GetOptions{})
+	}}
 }
 
 // joined is the configuration of a new pod, made a member of its group.

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -65,6 +66,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	runner.Watch(c.children, rbac.Roles().Informer(), ownerOf[*rbacv1.Role])
 	runner.Watch(c.children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
 	runner.Watch(c.children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
+	runner.WatchSpecs(c.children, cluster.Children.Policy().V1().PodDisruptionBudgets().Informer(), ownerOf[*policyv1.PodDisruptionBudget])
 
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
@@ -144,6 +146,8 @@ func (c *controller) observe(set *v1alpha1.PodCliqueSet) podcliqueset.Set {
 		PodCliques:    index.Named(index.Family[*v1alpha1.PodClique](grove.PodCliques().Informer().GetIndexer(), set)),
 		Revisions:     index.Controlled[*appsv1.ControllerRevision](c.cluster.Children.Apps().V1().ControllerRevisions().Informer().GetIndexer(), set.UID),
 		Services:      index.Controlled[*corev1.Service](c.cluster.Children.Core().V1().Services().Informer().GetIndexer(), set.UID),
+		DisruptionBudgets: index.Controlled[*policyv1.PodDisruptionBudget](
+			c.cluster.Children.Policy().V1().PodDisruptionBudgets().Informer().GetIndexer(), set.UID),
 	}
 	name := plan.AccountName(set.Name)
 	if account, err := c.cluster.Children.Core().V1().ServiceAccounts().Lister().ServiceAccounts(set.Namespace).Get(name); err == nil {

@@ -7,12 +7,14 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/tools/cache"
 
@@ -36,6 +38,7 @@ type writer struct {
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
 	services        *apply.Kind[*corev1.Service, *corev1ac.ServiceApplyConfiguration]
 	revisions       *apply.Kind[*appsv1.ControllerRevision, *appsv1ac.ControllerRevisionApplyConfiguration]
+	budgets         *apply.Kind[*policyv1.PodDisruptionBudget, *policyv1ac.PodDisruptionBudgetApplyConfiguration]
 	scalingGroups   *apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
 	podGangs        *apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]
 	podCliques      *apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]
@@ -56,6 +59,8 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 		services:        apply.NewKind("Service", manager, tracker, core.Services().Informer().GetIndexer(), kube.CoreV1().Services, corev1ac.ExtractService),
 		revisions: apply.NewKind("ControllerRevision", manager, tracker, cluster.Children.Apps().V1().ControllerRevisions().Informer().GetIndexer(),
 			kube.AppsV1().ControllerRevisions, appsv1ac.ExtractControllerRevision),
+		budgets: apply.NewKind("PodDisruptionBudget", manager, tracker, cluster.Children.Policy().V1().PodDisruptionBudgets().Informer().GetIndexer(),
+			kube.PolicyV1().PodDisruptionBudgets, policyv1ac.ExtractPodDisruptionBudget),
 		scalingGroups: apply.NewKind("PodCliqueScalingGroup", manager, tracker, groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
 			grove.PodCliqueScalingGroups, grovev1alpha1.ExtractPodCliqueScalingGroup),
 		podGangs:   apply.NewKind("PodGang", manager, tracker, groveCaches.PodGangs().Informer().GetIndexer(), grove.PodGangs, grovev1alpha1.ExtractPodGang),
@@ -113,6 +118,8 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 		w.revisions.Apply(ctx, owner, children.Revision),
 		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
 		w.podGangs.All(ctx, owner, children.PodGangs),
+		w.budgets.All(ctx, owner, children.DisruptionBudgets),
+		w.budgets.Delete(ctx, owner, children.SurplusBudgets),
 		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
 		w.remove(ctx, owner, observed.Removals()),
 		apply.Refuse(children.Problems),

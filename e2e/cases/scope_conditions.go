@@ -2,6 +2,7 @@ package cases
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -81,7 +82,21 @@ func (s *scope) waitForCondition(podGang, kind string, status metav1.ConditionSt
 // waitForEvent waits until there is exactly one event of a reason about an object, that says something.
 func (s *scope) waitForEvent(object, reason, message string) {
 	s.Helper()
-	s.eventually(fmt.Sprintf("one event %s about %s", reason, object), func() (string, error) {
+	s.waitForNotes(object, reason, func(notes []string) bool { return len(notes) == 1 && strings.Contains(notes[0], message) })
+}
+
+// waitForAnEvent waits until there is an event of a reason about an object that says something, beside others of the reason.
+func (s *scope) waitForAnEvent(object, reason, message string) {
+	s.Helper()
+	s.waitForNotes(object, reason, func(notes []string) bool {
+		return slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, message) })
+	})
+}
+
+// waitForNotes waits until events of a reason about an object say what is wanted.
+func (s *scope) waitForNotes(object, reason string, wanted func(notes []string) bool) {
+	s.Helper()
+	s.eventually(fmt.Sprintf("events %s about %s", reason, object), func() (string, error) {
 		events, err := s.core.EventsV1().Events(s.namespace).List(s.ctx, metav1.ListOptions{})
 		if err != nil {
 			return "", err
@@ -96,7 +111,7 @@ func (s *scope) waitForEvent(object, reason, message string) {
 				notes = append(notes, fmt.Sprintf("the same %d times", event.Series.Count))
 			}
 		}
-		if len(notes) == 1 && strings.Contains(notes[0], message) {
+		if wanted(notes) {
 			return "", nil
 		}
 		return strings.Join(notes, "\n") + "\n", nil

@@ -143,7 +143,8 @@ func (l *Local) StartInstalled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.installed, err = l.StartOperator(ctx, "--kubeconfig="+kubeconfig, "--leader-elect", "--leader-elect-namespace="+cluster.OperatorNamespace, "--metrics-auth")
+	l.installed, err = l.StartOperator(ctx, "--kubeconfig="+kubeconfig, "--leader-elect", "--leader-elect-namespace="+cluster.OperatorNamespace, "--metrics-auth",
+		"--lost-node-grace="+cases.LostNodeGrace.String())
 	return err
 }
 

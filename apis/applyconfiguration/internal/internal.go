@@ -367,6 +367,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: podDisruptionBudget
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.PodDisruptionBudgetConfig
     - name: priorityClassName
       type:
         scalar: string
@@ -459,6 +462,13 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: spec
       type:
         namedType: io.grove.grove.apis.grove.v1alpha1.PodCliqueSpec
+- name: io.grove.grove.apis.grove.v1alpha1.PodDisruptionBudgetConfig
+  map:
+    fields:
+    - name: unhealthyPodEvictionPolicy
+      type:
+        namedType: io.k8s.api.policy.v1.UnhealthyPodEvictionPolicyType
+      default: IfHealthyBudget
 - name: io.grove.grove.apis.grove.v1alpha1.PodGang
   map:
     fields:
@@ -2976,6 +2986,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runAsUserName
       type:
         scalar: string
+- name: io.k8s.api.policy.v1.UnhealthyPodEvictionPolicyType
+  scalar: string
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

@@ -107,6 +107,8 @@ const (
 	ReasonPaused = "Paused"
 	// ReasonProgressDeadlineExceeded: an update got nothing done for the progressDeadline, and goes no further.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonNodeLost: pods were deleted without their node, which is gone, out of service or silent for too long. Of events only.
+	ReasonNodeLost = "NodeLost"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -166,6 +167,21 @@ type HeadlessServiceConfig struct {
 	// +optional
 	// +kubebuilder:default=true
 	PublishNotReadyAddresses *bool `json:"publishNotReadyAddresses,omitempty"`
+}
+
+// PodDisruptionBudgetConfig configures the PodDisruptionBudgets of a set. In each replica of the set there is one for each standalone clique,
+// named as its PodClique, and one for each scaling group, named {scaling group}-{replica}-group. No pod is in two, as evictions require.
+//
+// Their minAvailable is a number of pods that follows every scaling. For a clique it is the clique's own. For a scaling group it is all of
+// its pods but as many as the clique that can spare least may have above its minAvailable in one group replica: more could all be taken
+// from that one. So where replicas is minAvailable, which is the default, no pod can be evicted.
+type PodDisruptionBudgetConfig struct {
+	// unhealthyPodEvictionPolicy says whether a pod that isn't ready may be evicted: IfHealthyBudget, if as many others as minAvailable
+	// are ready, or AlwaysAllow, even while it starts. Default IfHealthyBudget.
+	// +optional
+	// +kubebuilder:validation:Enum=IfHealthyBudget;AlwaysAllow
+	// +kubebuilder:default=IfHealthyBudget
+	UnhealthyPodEvictionPolicy policyv1.UnhealthyPodEvictionPolicyType `json:"unhealthyPodEvictionPolicy,omitempty"`
 }
 
 // SchedulingPolicyConfig says which cliques belong close together. Its two fields mean the same; give one.

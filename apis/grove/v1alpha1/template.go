@@ -61,6 +61,10 @@ type PodCliqueSetTemplateSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	HeadlessServiceConfig HeadlessServiceConfig `json:"headlessServiceConfig,omitempty"`
+	// podDisruptionBudget, if it is given, be it empty, makes Grove keep PodDisruptionBudgets, so that draining nodes never takes a pod that its
+	// clique can't spare. Default: none are made.
+	// +optional
+	PodDisruptionBudget *PodDisruptionBudgetConfig `json:"podDisruptionBudget,omitempty"`
 	// schedulingPolicyConfig says which cliques belong close together in the network. Immutable.
 	// +optional
 	SchedulingPolicyConfig *SchedulingPolicyConfig `json:"schedulingPolicyConfig,omitempty"`

@@ -70,6 +70,7 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 		"a namespace twice":   {args: []string{"--namespace=a", "--namespace=a"}, code: 2, want: "grove-operator: --namespace a is given twice; see grove-operator --help"},
 		"no request":          {args: []string{"--max-requests-in-flight=0"}, code: 2, want: "grove-operator: --max-requests-in-flight is 0; it has to be at least 1; see grove-operator --help"},
 		"a short lease":       {args: []string{"--leader-elect-lease-duration=1ms"}, code: 2, want: "grove-operator: --leader-elect-lease-duration is 1ms; it has to be at least 1s; see grove-operator --help"},
+		"a short grace":       {args: []string{"--lost-node-grace=-1s"}, code: 2, want: "grove-operator: --lost-node-grace is -1s; it has to be at least 1s, or 0; see grove-operator --help"},
 		"a backend":           {args: []string{"--scheduler-backend=volcano"}, code: 2, want: `grove-operator: --scheduler-backend is "volcano"; it can be auto, kubernetes, none; see grove-operator --help`},
 		"a topology key":      {args: []string{"--network-topology-key=a b"}, code: 2, want: `grove-operator: --network-topology-key is "a b": name part must consist of`},
 		"no init image":       {args: []string{"--kubeconfig=/nowhere"}, code: 2, want: "grove-operator: --initc-image is needed with --kubeconfig: "},
@@ -149,7 +150,7 @@ func TestHelp(t *testing.T) {
 	if code != 0 || err != "" {
 		t.Errorf("exit code %d, said %q", code, err)
 	}
-	for _, flag := range []string{"--kubeconfig", "--namespace", "--max-requests-in-flight", "--scheduler-backend", "--network-topology-key", "--initc-image", "--leader-elect",
+	for _, flag := range []string{"--kubeconfig", "--namespace", "--max-requests-in-flight", "--scheduler-backend", "--network-topology-key", "--initc-image", "--lost-node-grace", "--leader-elect",
 		"--leader-elect-namespace", "--leader-elect-lease-duration", "--health-address", "--metrics-address", "--metrics-auth", "--log-level", "--log-format"} {
 		if !strings.Contains(out, flag) {
 			t.Errorf("help doesn't tell of %s", flag)

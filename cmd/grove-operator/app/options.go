@@ -65,6 +65,8 @@ func parse(args []string, out io.Writer) (Options, error) {
 		"kubernetes (the same, or end at once) or none (each pod by itself)")
 	flags.StringVar(&o.NetworkTopologyKey, "network-topology-key", corev1.LabelTopologyZone, "node `label` inside of which pack groups without a topologyKey are packed")
 	flags.StringVar(&o.InitImage, "initc-image", "", "`image` with grove-initc, the init container of pods that start after others; by default that of the operator's pod")
+	flags.DurationVar(&o.LostNodeGrace, "lost-node-grace", time.Minute, "how long a node may be silent (Ready is Unknown) before its pods are deleted without waiting for it, "+
+		"so that they come up elsewhere; 0 for ever, which needs no right to watch nodes")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "let one of several replicas of the operator work at a time")
 	flags.StringVar(&o.LeaderElectNamespace, "leader-elect-namespace", "", "`namespace` of the lease that the leader holds; by default that of the operator's pod")
 	flags.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that fell silent stays leader")
@@ -101,6 +103,9 @@ func (o Options) validate() error {
 	}
 	if o.MaxRequestsInFlight < 1 {
 		return fmt.Errorf("--max-requests-in-flight is %d; it has to be at least 1", o.MaxRequestsInFlight)
+	}
+	if o.LostNodeGrace != 0 && o.LostNodeGrace < time.Second {
+		return fmt.Errorf("--lost-node-grace is %s; it has to be at least 1s, or 0", o.LostNodeGrace)
 	}
 	if o.LeaseDuration < time.Second {
 		return fmt.Errorf("--leader-elect-lease-duration is %s; it has to be at least 1s", o.LeaseDuration)

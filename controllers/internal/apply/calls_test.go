@@ -3,9 +3,11 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -60,7 +62,11 @@ func (c *calls) Get(_ context.Context, name string, _ metav1.GetOptions) (*corev
 }
 
 func (c *calls) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
-	c.note("delete", name, "uid", string(*options.Preconditions.UID))
+	words := []string{"delete", name, "uid", string(*options.Preconditions.UID)}
+	if options.GracePeriodSeconds != nil {
+		words = append(words, "grace", fmt.Sprint(*options.GracePeriodSeconds))
+	}
+	c.note(words...)
 	return nil
 }
 
@@ -98,6 +104,27 @@ func TestReplaceDeletesAndThenCreates(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"delete a uid a-uid", "apply a version " + absent}, client.take()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if kind.tracker.Fresh(cache.MetaObjectToName(owner)) {
+		t.Error("fresh while the cache has what was deleted")
+	}
+}
+
+// What terminates isn't deleted again, unless it has to go without whatever runs it.
+func TestDeleteNowHurriesWhatTerminates(t *testing.T) {
+	ending := account("a", "owner")
+	ending.DeletionTimestamp = &metav1.Time{Time: time.Unix(30, 0)}
+	kind, client, owner := recorded(t, ending)
+	for _, step := range []struct {
+		do   func(context.Context, Owner, []*corev1.ServiceAccount) error
+		want []string
+	}{{kind.Delete, nil}, {kind.DeleteNow, []string{"delete a uid a-uid grace 0"}}} {
+		if err := step.do(t.Context(), owner, []*corev1.ServiceAccount{ending}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, client.take()); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
 	}
 	if kind.tracker.Fresh(cache.MetaObjectToName(owner)) {
 		t.Error("fresh while the cache has what was deleted")

@@ -354,13 +354,20 @@ func (k *Kind[T, C]) claim(ctx context.Context, owner Owner, live T) (bool, erro
 
 // Delete deletes children, several at a time, each by its UID. One that is being deleted already isn't deleted again.
 func (k *Kind[T, C]) Delete(ctx context.Context, owner Owner, children []T) error {
+	children = slices.DeleteFunc(slices.Clone(children), func(child T) bool { return child.GetDeletionTimestamp() != nil })
+	return k.delete(ctx, owner, children, metav1.DeleteOptions{})
+}
+
+// DeleteNow is Delete without waiting for what runs the children, which has to be lost for good. It hurries those that are being deleted, too.
+func (k *Kind[T, C]) DeleteNow(ctx context.Context, owner Owner, children []T) error {
+	return k.delete(ctx, owner, children, *metav1.NewDeleteOptions(0))
+}
+
+func (k *Kind[T, C]) delete(ctx context.Context, owner Owner, children []T, options metav1.DeleteOptions) error {
 	return inParallel(ctx, atATime, children, func(child T) error {
-		if child.GetDeletionTimestamp() != nil {
-			return nil
-		}
-		err := k.client(child.GetNamespace()).Delete(ctx, child.GetName(), metav1.DeleteOptions{
-			Preconditions: metav1.NewUIDPreconditions(string(child.GetUID())),
-		})
+		options := options
+		options.Preconditions = metav1.NewUIDPreconditions(string(child.GetUID()))
+		err := k.client(child.GetNamespace()).Delete(ctx, child.GetName(), options)
 		// A conflict means that the name has passed to another object.
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return fmt.Errorf("deleting %s %s: %w", k.name, child.GetName(), err)

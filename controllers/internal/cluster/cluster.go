@@ -41,6 +41,8 @@ type Cluster struct {
 	namespace string
 	// DefaultAccounts has a cache of the default ServiceAccount of each namespace, and of nothing else.
 	DefaultAccounts informers.SharedInformerFactory
+	// Nodes has a cache of nodes, with what says whether they are lost, once somebody asks for it before Start.
+	Nodes informers.SharedInformerFactory
 }
 
 // New makes the caches for a namespace, or for all if it is empty. They are filled once Start is called, and kept filled until the
@@ -59,6 +61,7 @@ func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.E
 	c.DefaultAccounts = c.only(func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, defaultServiceAccount).String()
 	})
+	c.Nodes = c.All(trimNode)
 	return c, c.prepare()
 }
 
@@ -89,6 +92,7 @@ func (c *Cluster) prepare() error {
 	errs := []error{pods.SetTransform(stripPod)}
 	errs = append(errs, c.Children.Core().V1().Services().Informer().AddIndexers(index.ByController))
 	errs = append(errs, c.Children.Apps().V1().ControllerRevisions().Informer().AddIndexers(index.ByController))
+	errs = append(errs, c.Children.Policy().V1().PodDisruptionBudgets().Informer().AddIndexers(index.ByController))
 	errs = append(errs, grove.PodCliques().Informer().AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
 	for _, informer := range []cache.SharedIndexInformer{
 		grove.PodCliques().Informer(),
@@ -97,7 +101,8 @@ func (c *Cluster) prepare() error {
 	} {
 		errs = append(errs, informer.AddIndexers(index.ByLabel(v1alpha1.LabelPodCliqueSet)))
 	}
-	errs = append(errs, pods.AddIndexers(index.ByLabel(v1alpha1.LabelPodClique)), pods.AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
+	errs = append(errs, pods.AddIndexers(index.ByLabel(v1alpha1.LabelPodClique)), pods.AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)),
+		pods.AddIndexers(index.ByNode))
 	return utilerrors.NewAggregate(errs)
 }
 
@@ -106,6 +111,7 @@ func (c *Cluster) Start() {
 	c.GroveInformers.Start(c.stop)
 	c.Children.Start(c.stop)
 	c.DefaultAccounts.Start(c.stop)
+	c.Nodes.Start(c.stop)
 }
 
 // WaitForSync returns once the caches are filled. The error says that the context ended before.
@@ -114,6 +120,7 @@ func (c *Cluster) WaitForSync(ctx context.Context) error {
 		c.GroveInformers.WaitForCacheSyncWithContext(ctx).AsError(),
 		c.Children.WaitForCacheSyncWithContext(ctx).AsError(),
 		c.DefaultAccounts.WaitForCacheSyncWithContext(ctx).AsError(),
+		c.Nodes.WaitForCacheSyncWithContext(ctx).AsError(),
 	}
 	if err := utilerrors.NewAggregate(errs); err != nil {
 		return fmt.Errorf("filling the caches: %w", err)
@@ -126,6 +133,7 @@ func (c *Cluster) Shutdown() {
 	c.GroveInformers.Shutdown()
 	c.Children.Shutdown()
 	c.DefaultAccounts.Shutdown()
+	c.Nodes.Shutdown()
 }
 
 // DefaultAccount returns the default ServiceAccount of a namespace; nil if it doesn't exist yet.
@@ -163,4 +171,26 @@ func restartPolicies(containers []corev1.Container) []corev1.Container {
 		}
 	}
 	return kept
+}
+
+// trimNode keeps of a node what says whether it is lost: kubelets report much more, and more often.
+func trimNode(obj any) (any, error) {
+	node, ok := obj.(*corev1.Node)
+	if !ok {
+		return obj, nil
+	}
+	trimmed := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion}}
+	for _, taint := range node.Spec.Taints {
+		if taint.Key == corev1.TaintNodeOutOfService {
+			trimmed.Spec.Taints = append(trimmed.Spec.Taints, taint)
+		}
+	}
+	for i := range node.Status.Conditions {
+		if condition := &node.Status.Conditions[i]; condition.Type == corev1.NodeReady {
+			trimmed.Status.Conditions = []corev1.NodeCondition{{
+				Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime,
+			}}
+		}
+	}
+	return trimmed, nil
 }

@@ -35,6 +35,8 @@ type deletion struct {
 	store cache.Store
 	name  cache.ObjectName
 	uid   types.UID
+	// before is when the object was to go before it was deleted, if it was on its way out already and was told to go sooner.
+	before *metav1.Time
 }
 
 // Wrote records that an object that a cache will see was written on behalf of an owner.
@@ -52,7 +54,7 @@ func (t *Tracker) Deleted(owner cache.ObjectName, store cache.Store, object meta
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	of := t.of(owner)
-	of.deleted = append(of.deleted, deletion{store: store, name: cache.MetaObjectToName(object), uid: object.GetUID()})
+	of.deleted = append(of.deleted, deletion{store: store, name: cache.MetaObjectToName(object), uid: object.GetUID(), before: object.GetDeletionTimestamp()})
 }
 
 func (t *Tracker) of(owner cache.ObjectName) *pending {
@@ -93,7 +95,7 @@ func (d deletion) seen() bool {
 		return true
 	}
 	object, ok := obj.(metav1.Object)
-	return !ok || object.GetUID() != d.uid || object.GetDeletionTimestamp() != nil
+	return !ok || object.GetUID() != d.uid || !object.GetDeletionTimestamp().Equal(d.before)
 }
 
 // Forget drops what is remembered of an owner that is gone.

@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,6 +59,30 @@ func TestDeletionsAreFreshOnceTheCacheHasSeenThem(t *testing.T) {
 				t.Error("not fresh though the cache knows")
 			}
 		})
+	}
+}
+
+// One that is on its way out already is seen once it is to go sooner.
+func TestHurriedDeletionsAreFreshOnceTheCacheHasSeenThem(t *testing.T) {
+	var tracker Tracker
+	store := cache.NewStore(cache.MetaNamespaceKeyFunc)
+	ending := func(at int64) *corev1.Pod {
+		p := pod("1")
+		p.DeletionTimestamp = &metav1.Time{Time: time.Unix(at, 0)}
+		return p
+	}
+	if err := store.Add(ending(30)); err != nil {
+		t.Fatal(err)
+	}
+	tracker.Deleted(owner, store, ending(30))
+	if tracker.Fresh(owner) {
+		t.Error("fresh while the cache has the pod as it was")
+	}
+	if err := store.Update(ending(0)); err != nil {
+		t.Fatal(err)
+	}
+	if !tracker.Fresh(owner) {
+		t.Error("not fresh though the cache knows")
 	}
 }
 

@@ -72,3 +72,8 @@ func Tell(recorder events.EventRecorder, object runtime.Object, news plan.News) 
 	}
 	recorder.Eventf(object, nil, kind, news.Reason, actionReconcile, "%s", news.Message)
 }
+
+// Warn tells of what has happened to an object, or because of a related one; nil for none.
+func Warn(recorder events.EventRecorder, object, related runtime.Object, reason, message string) {
+	recorder.Eventf(object, related, corev1.EventTypeWarning, reason, actionReconcile, "%s", message)
+}

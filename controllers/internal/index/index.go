@@ -2,6 +2,7 @@
 package index
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -28,6 +29,23 @@ func WithLabel(label string) cache.Indexers {
 		}
 		return []string{object.GetNamespace() + "/" + object.GetLabels()[label]}, nil
 	}}
+}
+
+// node is the name of the index of pods by the node that they are bound to.
+const node = "node"
+
+// ByNode are the indexers of a cache of pods that are looked up with OnNode.
+var ByNode = cache.Indexers{node: func(obj any) ([]string, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok || pod.Spec.NodeName == "" {
+		return nil, nil
+	}
+	return []string{pod.Spec.NodeName}, nil
+}}
+
+// OnNode returns the pods in a cache that are bound to a node.
+func OnNode(indexer cache.Indexer, name string) []*corev1.Pod {
+	return found[*corev1.Pod](indexer, node, name)
 }
 
 // ByLabel are the indexers of a cache whose objects are looked up with Controlled, and with Orphans by the value of a label.

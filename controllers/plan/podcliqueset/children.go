@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 
 	grovev1alpha1 "grove.io/grove/apis/applyconfiguration/grove/v1alpha1"
@@ -35,6 +37,9 @@ type Children struct {
 	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
 	// Revision records the podSpecs as they are.
 	Revision *appsv1ac.ControllerRevisionApplyConfiguration
+	// DisruptionBudgets are those that the template asks for, and SurplusBudgets those that it doesn't, or not any more.
+	DisruptionBudgets []*policyv1ac.PodDisruptionBudgetApplyConfiguration
+	SurplusBudgets    []*policyv1.PodDisruptionBudget
 	// Problems are replicas that are scaled too far: their PodGangs stay as they are.
 	Problems []plan.Problem
 }
@@ -67,6 +72,7 @@ func (s Set) Children() Children {
 		for _, clique := range cliques {
 			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i]))
 		}
+		children.DisruptionBudgets = append(children.DisruptionBudgets, b.disruptionBudgets(i)...)
 		if pods := b.numPods(i); pods > plan.MostPods {
 			children.Problems = append(children.Problems, plan.Problem{Reason: v1alpha1.ReasonTooManyPods, Message: fmt.Sprintf(
 				"replica %d is scaled to %d pods, and may have %d: scale its PodCliques or PodCliqueScalingGroups in", i, pods, plan.MostPods)})
@@ -74,6 +80,7 @@ func (s Set) Children() Children {
 		}
 		children.PodGangs = append(children.PodGangs, b.podGang(i))
 	}
+	children.SurplusBudgets = s.surplusBudgets(children.DisruptionBudgets)
 	return children
 }
 

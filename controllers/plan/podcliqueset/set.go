@@ -4,6 +4,7 @@ package podcliqueset
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -21,6 +22,8 @@ type Set struct {
 	PodCliques    map[string]*v1alpha1.PodClique
 	// Revisions are the ControllerRevisions of podSpecs that the set has, or had.
 	Revisions []*appsv1.ControllerRevision
+	// DisruptionBudgets are those that the set controls.
+	DisruptionBudgets []*policyv1.PodDisruptionBudget
 	// ImagePullSecrets are those of the namespace's default ServiceAccount.
 	ImagePullSecrets []corev1.LocalObjectReference
 }

@@ -203,3 +203,18 @@ func TestRepair(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Repair())
 }
+
+func TestLostNodes(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.LostNodes())
+}
+
+func TestLostTerminating(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.LostTerminating())
+}
+
+func TestEvictions(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Evictions())
+}

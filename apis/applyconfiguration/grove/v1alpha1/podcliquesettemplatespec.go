@@ -28,6 +28,9 @@ type PodCliqueSetTemplateSpecApplyConfiguration struct {
 	TerminationDelay *v1.Duration `json:"terminationDelay,omitempty"`
 	// headlessServiceConfig configures the Service by which pods find each other.
 	HeadlessServiceConfig *HeadlessServiceConfigApplyConfiguration `json:"headlessServiceConfig,omitempty"`
+	// podDisruptionBudget, if it is given, be it empty, makes Grove keep PodDisruptionBudgets, so that draining nodes never takes a pod that its
+	// clique can't spare. Default: none are made.
+	PodDisruptionBudget *PodDisruptionBudgetConfigApplyConfiguration `json:"podDisruptionBudget,omitempty"`
 	// schedulingPolicyConfig says which cliques belong close together in the network. Immutable.
 	SchedulingPolicyConfig *SchedulingPolicyConfigApplyConfiguration `json:"schedulingPolicyConfig,omitempty"`
 	// podCliqueScalingGroups are groups of cliques that scale together, at most 32. Names can't be added, removed or
@@ -83,6 +86,14 @@ func (b *PodCliqueSetTemplateSpecApplyConfiguration) WithTerminationDelay(value 
 // If called multiple times, the HeadlessServiceConfig field is set to the value of the last call.
 func (b *PodCliqueSetTemplateSpecApplyConfiguration) WithHeadlessServiceConfig(value *HeadlessServiceConfigApplyConfiguration) *PodCliqueSetTemplateSpecApplyConfiguration {
 	b.HeadlessServiceConfig = value
+	return b
+}
+
+// WithPodDisruptionBudget sets the PodDisruptionBudget field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PodDisruptionBudget field is set to the value of the last call.
+func (b *PodCliqueSetTemplateSpecApplyConfiguration) WithPodDisruptionBudget(value *PodDisruptionBudgetConfigApplyConfiguration) *PodCliqueSetTemplateSpecApplyConfiguration {
+	b.PodDisruptionBudget = value
 	return b
 }
 

@@ -26,8 +26,9 @@ type PodGroupStatusApplyConfiguration struct {
 	Succeeded *int32 `json:"succeeded,omitempty"`
 	// templateHash is the hash of the podSpec that the slice's PodClique has.
 	TemplateHash *string `json:"templateHash,omitempty"`
-	// updated is how many pods are of that podSpec, and outdated how many are of another.
-	Updated  *int32 `json:"updated,omitempty"`
+	// updated is how many pods are of that podSpec.
+	Updated *int32 `json:"updated,omitempty"`
+	// outdated is how many pods are of another.
 	Outdated *int32 `json:"outdated,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
