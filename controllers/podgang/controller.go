@@ -15,7 +15,6 @@ import (
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/events"
 	"grove.io/grove/controllers/internal/index"
-	"grove.io/grove/controllers/internal/metrics"
 	"grove.io/grove/controllers/internal/observe"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/internal/scheduler"
@@ -143,31 +142,6 @@ func (c *controller) describe(ctx context.Context, podGang *v1alpha1.PodGang) (t
 		wait = runner.Sooner(wait, deadline.Sub(now))
 	}
 	return wait, err
-}
-
-// written counts what became of a PodGang, and tells users.
-func (c *controller) written(podGang *v1alpha1.PodGang, before, after *v1alpha1.PodGangStatus) {
-	count(podgang.TallyOf(podGang, before, after), c.cluster.Clock.Now().Sub(podGang.CreationTimestamp.Time))
-	c.tell(podGang, before, after)
-}
-
-// count tells metrics of a gang of some age.
-func count(tally podgang.Tally, age time.Duration) {
-	if tally.Scheduled {
-		metrics.GangScheduled(age)
-	}
-	if tally.Ready {
-		metrics.GangReady(age)
-	}
-	for _, base := range tally.Breached {
-		metrics.Breached(base)
-	}
-	for _, base := range tally.Terminated {
-		metrics.Terminated(base)
-	}
-	for _, base := range tally.Restarted {
-		metrics.Restarted(base)
-	}
 }
 
 // tell tells users of a PodGang, and of its set, what became of the units.
