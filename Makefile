@@ -36,10 +36,11 @@ bench: build ## measure Grove beside a plain Deployment, with default client rat
 	@bin/grove-bench -check; stock=$$?; bin/grove-bench -check -raise-limits -parts large && exit $$stock
 
 .PHONY: lint
-lint: ## check formatting, go vet and staticcheck
+lint: ## check formatting, go vet, staticcheck, and what Prometheus and Grafana are given
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(STATICCHECK) $$(go list ./... | grep -v /apis/client/) # which code-generator wrote
+	cd tools/monitoring && go vet . && go test . # expressions of alerts and of the dashboard, by Prometheus' own parser
 
 MODULE := grove.io/grove
 POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1

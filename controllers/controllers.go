@@ -17,6 +17,7 @@ import (
 	"grove.io/grove/apis/client/clientset/versioned/scheme"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
+	"grove.io/grove/controllers/internal/metrics"
 	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/podclique"
@@ -146,8 +147,12 @@ func (o *Operator) discover(ctx context.Context) error {
 	return nil
 }
 
-// Run runs the controllers until the context ends, and returns when all their workers have.
+// Run runs the controllers until the context ends, and returns when all their workers have. Meanwhile metrics count gangs: the caches of a
+// replica that doesn't lead have the same ones once more.
 func (o *Operator) Run(ctx context.Context) error {
+	for _, one := range o.clusters {
+		defer metrics.CountGangs(one.GroveInformers.Grove().V1alpha1().PodGangs().Informer().GetStore())()
+	}
 	running, ctx := errgroup.WithContext(ctx)
 	for _, loop := range o.loops {
 		running.Go(func() error { return loop.Run(ctx) })

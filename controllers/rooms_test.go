@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"controllers/plan/scalinggroup":  {"apis/", "controllers/plan"},
 	"controllers/plan/plantest":      {"apis/", "controllers/plan", "controllers/plan/"},
 	"controllers/internal":           {"apis/", "controllers/plan", "controllers/internal/"},
+	"controllers/internal/metrics":   {"apis/"},
 	"controllers/internal/scheduler": {"apis/", "controllers/plan", "controllers/plan/podgang", "controllers/internal/"},
 	"controllers/podcliqueset":       {"apis/", "controllers/plan", "controllers/plan/podcliqueset", "controllers/internal/"},
 	"controllers/podclique":          {"apis/", "controllers/plan", "controllers/plan/podclique", "controllers/plan/podgang", "controllers/internal/"},

@@ -51,7 +51,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 			func(podGang *v1alpha1.PodGang) *v1alpha1.PodGangStatus { return &podGang.Status },
 			func(status *v1alpha1.PodGangStatus) []metav1.Condition { return status.Conditions }),
 	}
-	c.status.Guarded, c.status.Written = podgang.Restarts, c.tell
+	c.status.Guarded, c.status.Written = podgang.Restarts, c.written
 	get := func(key cache.ObjectName) (*v1alpha1.PodGang, error) {
 		return grove.PodGangs().Lister().PodGangs(key.Namespace).Get(key.Name)
 	}

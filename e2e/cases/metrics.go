@@ -2,6 +2,7 @@ package cases
 
 import (
 	"crypto/tls"
+	"io"
 	"net/http"
 	"strings"
 
@@ -74,11 +75,41 @@ func Metrics() types.Feature {
 			s.checkMetrics(s.tokenOf("stranger"), "403 Forbidden")
 			s.checkMetrics(s.tokenOf("reader"), "200 OK")
 		})).
+		Assess("tell of gangs, and of the work that they were", step(func(s *scope) {
+			s.bindMetricsReader("reader")
+			s.create(newSet("seen", 1, newClique("a", 2, 2)))
+			s.waitUntilAvailable("seen")
+			token := s.tokenOf("reader")
+			s.eventually("metrics of a gang that runs", func() (string, error) {
+				return zeros(s.checkMetrics(token, "200 OK"), gangMetrics), nil
+			})
+		})).
 		Feature()
 }
 
-// checkMetrics asks for the metrics with a token, if there is one, and compares the status of the answer.
-func (s *scope) checkMetrics(token, want string) {
+// gangMetrics are series that are greater than zero once a gang runs.
+var gangMetrics = []string{
+	`grove_podgangs{phase="Running"}`,
+	`grove_podgang_time_to_scheduled_seconds_count`,
+	`grove_podgang_time_to_ready_seconds_count`,
+	`grove_apply_requests_total{kind="PodGang",result="success",subresource=""}`,
+	`grove_apply_requests_total{kind="PodGang",result="success",subresource="status"}`,
+	`grove_reconcile_duration_seconds_count{loop="podgang"}`,
+}
+
+// zeros are those of some series that metrics don't have, or have as 0, one a line.
+func zeros(metrics string, series []string) string {
+	var lacking []string
+	for _, one := range series {
+		if _, after, ok := strings.Cut("\n"+metrics, "\n"+one+" "); !ok || strings.HasPrefix(after, "0\n") {
+			lacking = append(lacking, one)
+		}
+	}
+	return strings.Join(lacking, "\n")
+}
+
+// checkMetrics asks for the metrics with a token, if there is one, compares the status of the answer, and returns the rest of it.
+func (s *scope) checkMetrics(token, want string) string {
 	s.Helper()
 	request, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.MetricsURL, nil)
 	if err != nil {
@@ -92,7 +123,13 @@ func (s *scope) checkMetrics(token, want string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if response.Body.Close(); response.Status != want {
+	defer response.Body.Close()
+	if response.Status != want {
 		s.Errorf("metrics: %s; want %s", response.Status, want)
 	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(body)
 }

@@ -21,6 +21,7 @@ import (
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/metrics"
 )
 
 // absent is a resourceVersion that no object has: the store's revisions begin with it before anything is written. An apply that
@@ -88,6 +89,7 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	client  func(namespace string) Client[T, C]
 	extract func(object T, manager string) (C, error)
 	tracker *consistency.Tracker
+	applies metrics.Applies
 
 	// Stripped is set where the cache keeps neither managedFields nor all of the spec: an object is read from the API
 	// server before it is changed.
@@ -116,7 +118,7 @@ func NewKind[T metav1.Object, C Configuration[C], I Client[T, C]](
 	name, manager string, tracker *consistency.Tracker, store cache.Indexer, client func(namespace string) I, extract func(object T, manager string) (C, error),
 ) *Kind[T, C] {
 	return &Kind[T, C]{
-		name: name, manager: manager, tracker: tracker, Cache: store, extract: extract,
+		name: name, manager: manager, tracker: tracker, Cache: store, extract: extract, applies: metrics.NewApplies(name, ""),
 		client:  func(namespace string) Client[T, C] { return client(namespace) },
 		equal:   lru.New(remembered),
 		refused: lru.New(remembered),
@@ -307,6 +309,7 @@ func (k *Kind[T, C]) stateOf(live T, wanted C) (equalState, error) {
 // send applies a configuration and explains what the API server says against it.
 func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectName, config C) error {
 	live, err := k.client(name.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: k.manager, Force: true})
+	k.applies.Count(resultOf(err))
 	switch {
 	case err == nil:
 		k.tracker.Wrote(cache.MetaObjectToName(owner), k.Cache, live.GetResourceVersion())

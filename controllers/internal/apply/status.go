@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,8 +15,12 @@ import (
 
 	"grove.io/grove/controllers/internal/consistency"
 	"grove.io/grove/controllers/internal/events"
+	"grove.io/grove/controllers/internal/metrics"
 	"grove.io/grove/controllers/plan"
 )
+
+// statusSubresource is where statuses are applied.
+const statusSubresource = "status"
 
 // statusSuffix makes a controller's field manager for a status out of that for a spec.
 const statusSuffix = "-status"
@@ -37,6 +42,7 @@ type Status[T events.Object, S any] struct {
 	cache      cache.Store
 	pace       *Pace
 	recorder   toolsevents.EventRecorder
+	applies    metrics.Applies
 	of         func(object T) *S
 	conditions func(status *S) []metav1.Condition
 	send       func(ctx context.Context, object T, status *S, guarded bool, options metav1.ApplyOptions) (T, error)
@@ -58,6 +64,7 @@ func NewStatus[T events.Object, S, A any, C StatusConfiguration[A, C], I StatusC
 ) *Status[T, S] {
 	return &Status[T, S]{
 		manager: manager + statusSuffix, cache: store, pace: pace, recorder: recorder, of: of, conditions: conditions,
+		applies: metrics.NewApplies(reflect.TypeFor[T]().Elem().Name(), statusSubresource),
 		send: func(ctx context.Context, object T, status *S, guarded bool, options metav1.ApplyOptions) (T, error) {
 			config := configuration(object.GetName(), object.GetNamespace()).WithUID(object.GetUID())
 			if guarded {
@@ -82,6 +89,7 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 	}
 	guarded := s.Guarded != nil && s.Guarded(s.of(object), status)
 	written, err := s.send(ctx, object, status, guarded, metav1.ApplyOptions{FieldManager: s.manager, Force: true})
+	s.applies.Count(resultOf(err))
 	switch {
 	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		s.pace.release(held)

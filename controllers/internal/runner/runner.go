@@ -21,6 +21,7 @@ import (
 
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/metrics"
 )
 
 const (
@@ -79,8 +80,9 @@ type Loop struct {
 	sync    Sync
 	workers int
 	// delay is how long a mark waits for others.
-	delay time.Duration
-	queue workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	delay      time.Duration
+	queue      workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	reconciles metrics.Reconciles
 	// watches register the handlers that mark keys. They wait until the loop runs: a replica of the operator that doesn't
 	// lead would only collect marks.
 	watches []func() (cache.ResourceEventHandlerRegistration, error)
@@ -97,11 +99,12 @@ func Statuses(name string, sync Sync) *Loop { return newLoop(name, sync, statusW
 func newLoop(name string, sync Sync, workers int, delay time.Duration) *Loop {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry)
 	return &Loop{
-		name:    name,
-		sync:    sync,
-		workers: workers,
-		delay:   delay,
-		queue:   workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{Name: name}),
+		name:       name,
+		sync:       sync,
+		workers:    workers,
+		delay:      delay,
+		reconciles: metrics.NewReconciles(name),
+		queue:      workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{Name: name}),
 	}
 }
 
@@ -235,7 +238,9 @@ func (l *Loop) next(ctx context.Context) bool {
 	}
 	defer l.queue.Done(key)
 	logger := klog.FromContext(ctx).WithValues("object", key)
+	start := time.Now()
 	again, err := l.recovered(klog.NewContext(ctx, logger), key)
+	l.reconciles.Took(time.Since(start))
 	l.afterwards(ctx, logger, key, again, err)
 	return true
 }
@@ -246,7 +251,7 @@ func (l *Loop) recovered(ctx context.Context, key cache.ObjectName) (again time.
 	return l.sync(ctx, key)
 }
 
-// afterwards decides when a key is synced again. Errors are classified here, and logged here alone.
+// afterwards decides when a key is synced again. Errors are classified here, and logged and counted here alone.
 func (l *Loop) afterwards(ctx context.Context, logger klog.Logger, key cache.ObjectName, again time.Duration, err error) {
 	problems, rest := apply.Problems(err)
 	transient := utilerrors.FilterOut(rest, apierrors.IsConflict, isCancelled)
@@ -255,16 +260,19 @@ func (l *Loop) afterwards(ctx context.Context, logger klog.Logger, key cache.Obj
 		return
 	case transient != nil:
 		logger.Error(transient, "Sync failed, will try again")
+		l.reconciles.Failed(metrics.Failed)
 		l.queue.AddRateLimited(key)
 	case rest != nil:
 		// Somebody else was faster. The change will be seen soon.
 		logger.V(4).Info("Sync hit a conflict, will try again", "err", rest)
+		l.reconciles.Failed(metrics.Conflict)
 		l.queue.AddRateLimited(key)
 	default:
 		l.queue.Forget(key)
 	}
 	if len(problems) > 0 {
 		logger.V(2).Info("Children were refused", "problems", problems)
+		l.reconciles.Failed(metrics.Refused)
 		l.queue.AddAfter(key, apply.RefusedRetry)
 	}
 	if again > 0 {

@@ -11,14 +11,18 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/funcr"
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/component-base/metrics/testutil"
 	"k8s.io/klog/v2"
 
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/metrics"
 	"grove.io/grove/controllers/plan"
 )
 
@@ -85,6 +89,41 @@ func TestErrorsAreRetriedWithPatience(t *testing.T) {
 	}
 	if len(logged) != len(times) || !strings.Contains(logged[0], "no luck") {
 		t.Errorf("%d syncs failed, %d were logged", len(times), len(logged))
+	}
+}
+
+// Each sync is measured, and each that fails is counted by the reason.
+func TestSyncsAreCounted(t *testing.T) {
+	took := func() uint64 {
+		histogram, err := testutil.GetHistogramVecFromGatherer(legacyregistry.DefaultGatherer, "grove_reconcile_duration_seconds", map[string]string{"loop": "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return histogram.GetAggregatedSampleCount()
+	}
+	errs := func() map[string]float64 {
+		counted, err := testutil.GetCounterValuesFromGatherer(legacyregistry.DefaultGatherer, "grove_reconcile_errors_total", map[string]string{"loop": "test"}, "reason")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return counted
+	}
+	Children("test", nil)
+	tookBefore, errsBefore := took(), errs()
+	answers := []error{
+		errors.New("no luck"), apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, "a", nil),
+		apply.Refuse([]plan.Problem{{Reason: "Reason", Message: "no"}}), nil,
+	}
+	syncs(t, time.Minute-time.Second, func(call int) (time.Duration, error) { return 0, answers[call-1] })
+	if n := took() - tookBefore; n != uint64(len(answers)) {
+		t.Errorf("measured %d syncs, want %d", n, len(answers))
+	}
+	counted := errs()
+	for reason := range counted {
+		counted[reason] -= errsBefore[reason]
+	}
+	if diff := cmp.Diff(map[string]float64{metrics.Failed: 1, metrics.Conflict: 1, metrics.Refused: 1}, counted); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }
 
