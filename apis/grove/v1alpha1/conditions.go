@@ -17,6 +17,9 @@ const (
 	// created or changed, for a reason that only a user can remove; the message names the child and the next step. It is Unknown
 	// until every child was applied once.
 	ConditionResourcesApplied = "ResourcesApplied"
+	// ConditionAutoscalingFloorRaised of a PodCliqueSet is True while an autoscaling configuration asks for a minReplicas below
+	// minAvailable: its autoscaler goes down to minAvailable and no further. Otherwise a set hasn't this condition.
+	ConditionAutoscalingFloorRaised = "AutoscalingFloorRaised"
 )
 
 // Conditions of a PodClique and of a PodCliqueScalingGroup.
@@ -92,6 +95,8 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonSchedulingGroupMissing: a pod doesn't name its group, so that it is scheduled by itself.
 	ReasonSchedulingGroupMissing = "SchedulingGroupMissing"
+	// ReasonBelowMinAvailable: a number that was asked for is below minAvailable.
+	ReasonBelowMinAvailable = "BelowMinAvailable"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

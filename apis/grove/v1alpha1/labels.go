@@ -40,7 +40,7 @@ const (
 // Annotations that Grove sets on what it creates.
 const (
 	// AnnotationTemplateReplicas is on PodCliques and PodCliqueScalingGroups: the template's replicas when Grove last
-	// applied them, by which it tells a changed template from an object that somebody scaled.
+	// applied them, or left them to an autoscaler, by which it tells a changed template from an object that somebody scaled.
 	AnnotationTemplateReplicas = "grove.io/template-replicas"
 	// AnnotationTemplateMetadata is on pods: a hash of the labels and annotations that the template gave them, by which Grove sees that
 	// one has left the template and has to go.

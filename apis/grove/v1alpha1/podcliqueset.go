@@ -300,7 +300,7 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied.
+	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied, and AutoscalingFloorRaised where a floor is raised.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

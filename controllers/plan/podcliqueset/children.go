@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -32,6 +33,8 @@ type Children struct {
 	// PodGangs and PodCliques are in the order of the replicas, PodCliques within one in the order of the template.
 	PodGangs   []*grovev1alpha1.PodGangApplyConfiguration
 	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
+	// Autoscalers has one for each PodClique with an autoScalingConfig, and for each scaling group with a scaleConfig.
+	Autoscalers []*autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration
 	// Problems are replicas that are scaled too far: their PodGangs stay as they are.
 	Problems []plan.Problem
 }
@@ -47,6 +50,7 @@ func (s Set) Children() Children {
 	children := Children{
 		ServiceAccount: b.serviceAccount(),
 		Role:           b.role(),
+		Autoscalers:    s.autoscalers(),
 	}
 	if s.Role != nil && metav1.IsControlledBy(s.Role, s.Object) {
 		children.RoleBinding = b.roleBinding()

@@ -2,6 +2,7 @@
 package podcliqueset
 
 import (
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -18,6 +19,7 @@ type Set struct {
 	ScalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
 	PodGangs      map[string]*v1alpha1.PodGang
 	PodCliques    map[string]*v1alpha1.PodClique
+	Autoscalers   map[string]*autoscalingv2.HorizontalPodAutoscaler
 	// ImagePullSecrets are those of the namespace's default ServiceAccount.
 	ImagePullSecrets []corev1.LocalObjectReference
 }

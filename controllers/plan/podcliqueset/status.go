@@ -43,6 +43,11 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 	if applied := meta.FindStatusCondition(conditions.List, v1alpha1.ConditionResourcesApplied); applied.Status == metav1.ConditionFalse {
 		waiting = applied.Message
 	}
+	if raised := s.raisedFloors(); raised != "" {
+		conditions.SetBool(v1alpha1.ConditionAutoscalingFloorRaised, true, v1alpha1.ReasonBelowMinAvailable, raised)
+	} else {
+		conditions.Remove(v1alpha1.ConditionAutoscalingFloorRaised)
+	}
 	s.setConditions(conditions, status, waiting)
 	status.Conditions = conditions.List
 	return status
