@@ -88,6 +88,7 @@ func (c *Cluster) prepare() error {
 	pods := c.Children.Core().V1().Pods().Informer()
 	errs := []error{pods.SetTransform(stripPod)}
 	errs = append(errs, c.Children.Core().V1().Services().Informer().AddIndexers(index.ByController))
+	errs = append(errs, c.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer().AddIndexers(index.ByController))
 	errs = append(errs, grove.PodCliques().Informer().AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
 	for _, informer := range []cache.SharedIndexInformer{
 		grove.PodCliques().Informer(),
