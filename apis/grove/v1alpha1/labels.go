@@ -28,8 +28,12 @@ const (
 	// is the PodGang for its base unit, or one of its scaledGroups.
 	LabelGangUnit = "grove.io/gang-unit"
 	// LabelReplicaLead is on the first pod of each replica of a set, with the value ReplicaLead. Where replicas are spread, the
-	// others follow it; and what scales the set counts it.
+	// others follow it.
 	LabelReplicaLead = "grove.io/replica-lead"
+
+	// LabelAutoscaledBy is on one pod of each replica of a set, with the name of the set: what scales the set counts it. It is a pod
+	// that isn't counted for a part of the set which is autoscaled, as no pod may be counted twice.
+	LabelAutoscaledBy = "grove.io/autoscaled-by"
 
 	// ReplicaLead is the value of LabelReplicaLead.
 	ReplicaLead = "true"

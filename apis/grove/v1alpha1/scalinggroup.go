@@ -85,7 +85,8 @@ type PodCliqueScalingGroupStatus struct {
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
-	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
+	// selector matches one pod of each group replica, in the first replica of the set, for the scale subresource. It is one of a
+	// clique without autoScalingConfig.
 	// +optional
 	Selector string `json:"selector,omitempty"`
 	// conditions are MinAvailableBreached.

@@ -226,10 +226,10 @@ func (s Set) complete() bool {
 	return true
 }
 
-// scaleSelector matches the first pod of each replica: spec.replicas counts replicas, and an autoscaler divides by the number of pods
+// scaleSelector matches one pod of each replica: spec.replicas counts replicas, and an autoscaler divides by the number of pods
 // that it sees.
 func (s Set) scaleSelector() string {
-	return labels.Set{v1alpha1.LabelPodCliqueSet: s.Object.Name, v1alpha1.LabelReplicaLead: v1alpha1.ReplicaLead}.String()
+	return labels.Set{v1alpha1.LabelPodCliqueSet: s.Object.Name, v1alpha1.LabelAutoscaledBy: s.Object.Name}.String()
 }
 
 // updated tells whether all pods of replica i exist and are of the current podSpecs.

@@ -19,7 +19,8 @@ type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	ScheduledReplicas *int32 `json:"scheduledReplicas,omitempty"`
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
-	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
+	// selector matches one pod of each group replica, in the first replica of the set, for the scale subresource. It is one of a
+	// clique without autoScalingConfig.
 	Selector *string `json:"selector,omitempty"`
 	// conditions are MinAvailableBreached.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`

@@ -21,7 +21,8 @@ type PodCliqueSetStatusApplyConfiguration struct {
 	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
-	// selector matches the first pod of each replica; for the scale subresource.
+	// selector matches one pod of each replica, for the scale subresource. It is one that no autoscaler of a part of the set counts;
+	// where there is none, as in a set of one clique that is autoscaled, it matches nothing.
 	Selector *string `json:"selector,omitempty"`
 	// currentGenerationHash is the hash of the current podSpecs.
 	CurrentGenerationHash *string `json:"currentGenerationHash,omitempty"`
