@@ -37,7 +37,8 @@ const (
 	// ConditionScheduled of a PodGang is True when every pod that its base unit needs has been bound to a node.
 	ConditionScheduled = "Scheduled"
 	// ConditionScaledGroupsScheduled of a PodGang is True when every scaled group has all pods bound to nodes that it needs. A PodGang
-	// without scaled groups hasn't this condition.
+	// without scaled groups hasn't this condition. A PodCliqueSet has it while it is False of a PodGang whose base unit is scheduled, as after a
+	// scale-out that doesn't fit.
 	ConditionScaledGroupsScheduled = "ScaledGroupsScheduled"
 	// ConditionGangScheduling of a PodGang is True while the cluster's scheduler places each of its units all or nothing.
 	ConditionGangScheduling = "GangScheduling"

@@ -301,7 +301,8 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied, and AutoscalingFloorRaised where a floor is raised.
+	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied, AutoscalingFloorRaised where a floor is
+	// raised, and ScaledGroupsScheduled where scaled groups wait for nodes.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

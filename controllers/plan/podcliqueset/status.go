@@ -43,11 +43,7 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 	if applied := meta.FindStatusCondition(conditions.List, v1alpha1.ConditionResourcesApplied); applied.Status == metav1.ConditionFalse {
 		waiting = applied.Message
 	}
-	if raised := s.raisedFloors(); raised != "" {
-		conditions.SetBool(v1alpha1.ConditionAutoscalingFloorRaised, true, v1alpha1.ReasonBelowMinAvailable, raised)
-	} else {
-		conditions.Remove(v1alpha1.ConditionAutoscalingFloorRaised)
-	}
+	s.setScaling(conditions)
 	s.setConditions(conditions, status, waiting)
 	status.Conditions = conditions.List
 	return status
@@ -167,6 +163,36 @@ func (s Set) settled() bool {
 		}
 	}
 	return true
+}
+
+// setScaling says what has become of scaling other than was asked for: conditions that a set has only then.
+func (s Set) setScaling(conditions *plan.Conditions) {
+	if raised := s.raisedFloors(); raised == "" {
+		conditions.Remove(v1alpha1.ConditionAutoscalingFloorRaised)
+	} else {
+		conditions.SetBool(v1alpha1.ConditionAutoscalingFloorRaised, true, v1alpha1.ReasonBelowMinAvailable, raised)
+	}
+	if reason, message := s.waitingGroups(); message == "" {
+		conditions.Remove(v1alpha1.ConditionScaledGroupsScheduled)
+	} else {
+		conditions.SetBool(v1alpha1.ConditionScaledGroupsScheduled, false, reason, message)
+	}
+}
+
+// waitingGroups says why the first scaled group waits whose base unit is scheduled; nothing if none does. Why a base unit waits, the condition
+// Available says.
+func (s Set) waitingGroups() (reason, message string) {
+	for i := range s.Object.Spec.Replicas {
+		gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+		if gang == nil || !meta.IsStatusConditionTrue(gang.Status.Conditions, v1alpha1.ConditionScheduled) {
+			continue
+		}
+		waits := meta.FindStatusCondition(gang.Status.Conditions, v1alpha1.ConditionScaledGroupsScheduled)
+		if waits != nil && waits.Status == metav1.ConditionFalse && waits.ObservedGeneration == gang.Generation {
+			return waits.Reason, gang.Name + ": " + waits.Message
+		}
+	}
+	return "", ""
 }
 
 func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {

@@ -28,7 +28,8 @@ type PodCliqueSetStatusApplyConfiguration struct {
 	CurrentGenerationHash *string `json:"currentGenerationHash,omitempty"`
 	// phase sums up the set in one word.
 	Phase *grovev1alpha1.PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied, and AutoscalingFloorRaised where a floor is raised.
+	// conditions are Available, Ready (the same), Progressing, Complete and ResourcesApplied, AutoscalingFloorRaised where a floor is
+	// raised, and ScaledGroupsScheduled where scaled groups wait for nodes.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
 	PodGangStatuses []PodGangSummaryApplyConfiguration `json:"podGangStatuses,omitempty"`
