@@ -39,3 +39,6 @@ func TestInvalidChild(t *testing.T)   { testenv.Test(t, cases.InvalidChild()) }
 func TestNamespaces(t *testing.T)     { testenv.Test(t, cases.Namespaces()) }
 func TestLeaderElection(t *testing.T) { testenv.Test(t, cases.LeaderElection()) }
 func TestPromptness(t *testing.T)     { testenv.Test(t, cases.Promptness()) }
+func TestAutoscalingByMetrics(t *testing.T) {
+	testenv.Test(t, cases.AutoscalingByMetrics())
+}
