@@ -49,8 +49,10 @@ func TestSampleChildren(t *testing.T) {
 
 func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	t.Helper()
-	// The second time, the Role is there that the RoleBinding names.
-	children := plantest.Observed(set).Children()
+	// Once all of them are there, so is the Role that the RoleBinding names, and the selectors that autoscalers wait for.
+	w := plantest.NewWorld(set, plantest.Pending)
+	w.Settle()
+	children := w.Children()
 	objects := []any{children.ServiceAccount, children.Role, children.RoleBinding}
 	for _, service := range children.Services {
 		objects = append(objects, service)
@@ -63,6 +65,9 @@ func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	}
 	for _, clique := range children.PodCliques {
 		objects = append(objects, clique)
+	}
+	for _, autoscaler := range children.Autoscalers {
+		objects = append(objects, autoscaler)
 	}
 	first := plantest.Cliques(plantest.Live(set, children), nil)[0]
 	first.InitImage = "grove.io/grove:v1"

@@ -161,9 +161,7 @@ func (t Template) Leads(clique *v1alpha1.PodCliqueTemplateSpec, id PodIdentity) 
 	first := func(member bool) *v1alpha1.PodCliqueTemplateSpec {
 		for i := range t.Cliques() {
 			c := &t.Cliques()[i]
-			scalingGroup := t.ScalingGroupOf[c.Name]
-			on := ReplicasOf(c.Spec.Replicas) > 0 && (scalingGroup == nil || ReplicasOf(scalingGroup.Replicas) > 0)
-			if on && (scalingGroup != nil) == member {
+			if t.on(c) && (t.ScalingGroupOf[c.Name] != nil) == member {
 				return c
 			}
 		}

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -67,12 +69,36 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	runner.Watch(c.children, rbac.RoleBindings().Informer(), ownerOf[*rbacv1.RoleBinding])
 	runner.Watch(c.children, cluster.DefaultAccounts.Core().V1().ServiceAccounts().Informer(), c.allInNamespace)
 	runner.WatchSpecs(c.children, cluster.Children.Policy().V1().PodDisruptionBudgets().Informer(), ownerOf[*policyv1.PodDisruptionBudget])
+	runner.WatchWhere(c.children, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique], scalable(func(c *v1alpha1.PodClique) (bool, string) {
+		return c.Spec.AutoScalingConfig != nil, c.Status.Selector
+	}))
+	runner.WatchWhere(c.children, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup], scalable(func(g *v1alpha1.PodCliqueScalingGroup) (bool, string) {
+		return g.Spec.ScaleConfig != nil, g.Status.Selector
+	}))
+	runner.WatchWhere(c.children, cluster.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer(), ownerOf[*autoscalingv2.HorizontalPodAutoscaler], edited)
 
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
 	runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
 	runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
 	runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
 	return []*runner.Loop{c.children, c.statuses}
+}
+
+// scalable tells of children that are to be autoscaled when their first status has told how: their autoscalers wait for that.
+func scalable[T metav1.Object](read func(T) (autoscaled bool, selector string)) func(before, after T) bool {
+	return func(before, after T) bool {
+		_, was := read(before)
+		autoscaled, is := read(after)
+		return autoscaled && was == "" && is != ""
+	}
+}
+
+// edited tells whether more than the status of an autoscaler has changed, whose generation not every API server counts.
+func edited(before, after *autoscalingv2.HorizontalPodAutoscaler) bool {
+	content := func(a *autoscalingv2.HorizontalPodAutoscaler) []any {
+		return []any{a.UID, a.DeletionTimestamp, a.Labels, a.OwnerReferences, a.Spec}
+	}
+	return !equality.Semantic.DeepEqual(content(before), content(after))
 }
 
 func itself(set *v1alpha1.PodCliqueSet) []cache.ObjectName {
@@ -148,6 +174,8 @@ func (c *controller) observe(set *v1alpha1.PodCliqueSet) podcliqueset.Set {
 		Services:      index.Controlled[*corev1.Service](c.cluster.Children.Core().V1().Services().Informer().GetIndexer(), set.UID),
 		DisruptionBudgets: index.Controlled[*policyv1.PodDisruptionBudget](
 			c.cluster.Children.Policy().V1().PodDisruptionBudgets().Informer().GetIndexer(), set.UID),
+		Autoscalers: index.Named(index.Controlled[*autoscalingv2.HorizontalPodAutoscaler](
+			c.cluster.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer().GetIndexer(), set.UID)),
 	}
 	name := plan.AccountName(set.Name)
 	if account, err := c.cluster.Children.Core().V1().ServiceAccounts().Lister().ServiceAccounts(set.Namespace).Get(name); err == nil {

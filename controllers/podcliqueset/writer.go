@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -42,6 +44,7 @@ type writer struct {
 	scalingGroups   *apply.Kind[*v1alpha1.PodCliqueScalingGroup, *grovev1alpha1.PodCliqueScalingGroupApplyConfiguration]
 	podGangs        *apply.Kind[*v1alpha1.PodGang, *grovev1alpha1.PodGangApplyConfiguration]
 	podCliques      *apply.Kind[*v1alpha1.PodClique, *grovev1alpha1.PodCliqueApplyConfiguration]
+	autoscalers     *apply.Kind[*autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration]
 	status          *apply.Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus]
 }
 
@@ -63,6 +66,8 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			kube.PolicyV1().PodDisruptionBudgets, policyv1ac.ExtractPodDisruptionBudget),
 		scalingGroups: apply.NewKind("PodCliqueScalingGroup", manager, tracker, groveCaches.PodCliqueScalingGroups().Informer().GetIndexer(),
 			grove.PodCliqueScalingGroups, grovev1alpha1.ExtractPodCliqueScalingGroup),
+		autoscalers: apply.NewKind("HorizontalPodAutoscaler", manager, tracker, cluster.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer().GetIndexer(),
+			kube.AutoscalingV2().HorizontalPodAutoscalers, autoscalingv2ac.ExtractHorizontalPodAutoscaler),
 		podGangs:   apply.NewKind("PodGang", manager, tracker, groveCaches.PodGangs().Informer().GetIndexer(), grove.PodGangs, grovev1alpha1.ExtractPodGang),
 		podCliques: apply.NewKind("PodClique", manager, tracker, groveCaches.PodCliques().Informer().GetIndexer(), grove.PodCliques, grovev1alpha1.ExtractPodClique),
 		status: apply.NewStatus(manager, groveCaches.PodCliqueSets().Informer().GetIndexer(), pace, cluster.Recorder, grove.PodCliqueSets, grovev1alpha1.PodCliqueSet,
@@ -106,7 +111,7 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 }
 
 // write makes the children what the set asks for: first what pods use, then the PodGangs, of which the scheduler is told before there are
-// pods, and last the PodCliques that pods are made from. One that fails keeps none of the others back.
+// pods, then the PodCliques that pods are made from, and last what scales them. One that fails keeps none of the others back.
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 	owner := w.owner(observed.Object)
 	children := observed.Children()
@@ -121,6 +126,7 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 		w.budgets.All(ctx, owner, children.DisruptionBudgets),
 		w.budgets.Delete(ctx, owner, children.SurplusBudgets),
 		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
+		w.autoscalers.All(ctx, owner, children.Autoscalers),
 		w.remove(ctx, owner, observed.Removals()),
 		apply.Refuse(children.Problems),
 	}
@@ -138,6 +144,7 @@ func (w *writer) bind(ctx context.Context, owner apply.Owner, binding *rbacv1ac.
 // remove deletes what the set no longer asks for: the pods of many replicas with one request, ahead of what they belong to.
 func (w *writer) remove(ctx context.Context, owner apply.Owner, removals podcliqueset.Removals) error {
 	return utilerrors.NewAggregate([]error{
+		w.autoscalers.Delete(ctx, owner, removals.Autoscalers),
 		w.deletePods(ctx, cache.MetaObjectToName(owner), removals.WithPods),
 		w.podCliques.Delete(ctx, owner, removals.PodCliques),
 		w.podGangs.Delete(ctx, owner, removals.PodGangs),
@@ -173,12 +180,21 @@ func (w *writer) deleteAll(ctx context.Context, set cache.ObjectName, uid types.
 	}
 	return utilerrors.NewAggregate([]error{
 		w.services.Delete(ctx, owner, services),
+		w.deleteAutoscalers(ctx, set, uid, spare),
 		w.deletePods(ctx, set, podCliques),
 		apply.DeleteCollection(ctx, grove.PodCliques(set.Namespace), set.Name, spare(w.podCliques.Cache)),
 		apply.DeleteCollection(ctx, grove.PodGangs(set.Namespace), set.Name, spare(w.podGangs.Cache)),
 		apply.DeleteCollection(ctx, grove.PodCliqueScalingGroups(set.Namespace), set.Name, spare(w.scalingGroups.Cache)),
 		w.backend.DeleteAll(ctx, set.Namespace, set.Name, podGangs),
 	})
+}
+
+// deleteAutoscalers deletes those of a set that is gone, if it had any.
+func (w *writer) deleteAutoscalers(ctx context.Context, set cache.ObjectName, uid types.UID, spare func(cache.Indexer) []string) error {
+	if len(index.Controlled[*autoscalingv2.HorizontalPodAutoscaler](w.autoscalers.Cache, uid)) == 0 {
+		return nil
+	}
+	return apply.DeleteCollection(ctx, w.cluster.Kube.AutoscalingV2().HorizontalPodAutoscalers(set.Namespace), set.Name, spare(w.autoscalers.Cache))
 }
 
 func isControlledBy(child metav1.Object, uid types.UID) bool {

@@ -83,6 +83,7 @@ func (s *scope) checkExamplePods() {
 		"component":              "coordinator",
 		"grove.io/gang-unit":     "distributed-training-1",
 		"grove.io/replica-lead":  "true",
+		"grove.io/autoscaled-by": "distributed-training",
 		"grove.io/podgang":       "distributed-training-1",
 		"grove.io/podclique":     "distributed-training-coordinator-1",
 		"grove.io/role":          "coordinator",
@@ -168,7 +169,7 @@ func (s *scope) checkExampleStatus() {
 		Replicas:          2,
 		UpdatedReplicas:   2,
 		AvailableReplicas: 2,
-		Selector:          "grove.io/podcliqueset=distributed-training,grove.io/replica-lead=true",
+		Selector:          "grove.io/autoscaled-by=distributed-training,grove.io/podcliqueset=distributed-training",
 		Phase:             v1alpha1.PodCliqueSetAvailable,
 		Conditions: []metav1.Condition{
 			{Type: "Available", Status: "True", Reason: "AllReplicasAvailable"},
@@ -238,7 +239,7 @@ func (s *scope) checkExampleChildren() {
 			ScheduledReplicas:  2,
 			AvailableReplicas:  2,
 			ReplicaStatuses:    []v1alpha1.ScalingGroupReplicaStatus{{Scheduled: 2, Available: 2}, {ReplicaIndex: 1, Scheduled: 2, Available: 2}},
-			Selector: "grove.io/pod-index=0,grove.io/podclique=distributed-training-parameter-server-0," +
+			Selector: "grove.io/pod-index=0,grove.io/podclique=distributed-training-worker-0," +
 				"grove.io/podcliquescalinggroup=distributed-training-training-infrastructure",
 			Conditions: []metav1.Condition{{Type: "MinAvailableBreached", Status: "False", Reason: "SufficientReplicas"}},
 		}, group.Status, timeless), nil

@@ -22,8 +22,12 @@ func Quietness(manifest string) types.Feature {
 			operator = s.startOperator()
 			s.mustKubectl("apply", "--server-side", "-f", manifest)
 			s.create(newTeam())
+			s.apply(newServing())
+			s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", s.fileOf([]byte(oddAutoscaling)))
 			s.waitUntilAvailable(example)
 			s.waitUntilAvailable("job")
+			s.waitForPods("serve", servingPods(1, 2, 2))
+			s.waitForAutoscalers("odd", "odd-a-0", "odd-b-0", "odd-c-0", "odd-d-0")
 			s.waitUntilQuiet()
 		})).
 		Assess("a set of ten pods costs few requests, and then none", step(func(s *scope) {
@@ -47,6 +51,7 @@ func Quietness(manifest string) types.Feature {
 			operator = s.startOperator()
 			s.bringUpAnother()
 			s.mustNotHaveWritten(from)
+			s.waitForPods("serve", servingPods(1, 2, 2))
 		})).
 		Assess("an annotation of a set changes nothing", step(func(s *scope) {
 			from := time.Now()
@@ -63,6 +68,47 @@ func Quietness(manifest string) types.Feature {
 		Teardown(step(func(s *scope) { s.stop(operator) })).
 		Feature()
 }
+
+// oddAutoscaling says things in ways that the API server changes, or adds to.
+const oddAutoscaling = `
+apiVersion: grove.io/v1alpha1
+kind: PodCliqueSet
+metadata: {name: odd}
+spec:
+  replicas: 1
+  template:
+    cliques:
+    - name: a
+      spec:
+        podSpec: {containers: [{name: main, image: "registry.k8s.io/pause:3.10"}]}
+        autoScalingConfig:
+          maxReplicas: 3
+          metrics:
+          - {type: External, external: {metric: {name: queue, selector: {}}, target: {type: AverageValue, averageValue: "0.50"}}}
+          - {type: Pods, pods: {metric: {name: streams}, target: {type: AverageValue, averageValue: 1000m}}}
+          behavior: {}
+    - name: b
+      spec:
+        podSpec: {containers: [{name: main, image: "registry.k8s.io/pause:3.10"}]}
+        autoScalingConfig:
+          maxReplicas: 3
+          metrics:
+          - {type: Object, object: {metric: {name: hits}, describedObject: {kind: Service, name: front}, target: {type: Value, value: "1e3"}}}
+          - {type: ContainerResource, containerResource: {name: cpu, container: main, target: {type: Utilization, averageUtilization: 60}}}
+          behavior: {scaleUp: {}, scaleDown: {selectPolicy: Disabled}}
+    - name: c
+      spec:
+        podSpec: {containers: [{name: main, image: "registry.k8s.io/pause:3.10"}]}
+        autoScalingConfig: {maxReplicas: 3, metrics: [], behavior: {scaleUp: {policies: [{type: Percent, value: 50, periodSeconds: 30}], tolerance: "0.05"}}}
+    - name: d
+      spec:
+        podSpec: {containers: [{name: main, image: "registry.k8s.io/pause:3.10"}]}
+        autoScalingConfig:
+          minReplicas: 0
+          maxReplicas: 3
+          metrics:
+          - {type: External, external: {metric: {name: queue, selector: {matchExpressions: [{key: q, operator: Exists}]}}, target: {type: Value, value: 20}}}
+`
 
 // InvalidChild checks that a pod that the API server refuses is reported in its words, and isn't tried over and over.
 func InvalidChild() types.Feature {

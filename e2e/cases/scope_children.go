@@ -64,7 +64,7 @@ func (s *scope) childrenOf(set string, kinds []schema.GroupVersionResource) (nam
 
 // noChildren has every kind, and no objects.
 func noChildren() names {
-	return names{podCliques: nil, podGangs: nil, scalingGroups: nil, services: nil, serviceAccounts: nil, pods: nil, roles: nil, roleBindings: nil}
+	return names{podCliques: nil, podGangs: nil, scalingGroups: nil, autoscalers: nil, services: nil, serviceAccounts: nil, pods: nil, roles: nil, roleBindings: nil}
 }
 
 func (s *scope) get(kind schema.GroupVersionResource, name string) *unstructured.Unstructured {

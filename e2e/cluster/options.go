@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"path/filepath"
@@ -132,6 +133,8 @@ func componentPatches(opts Options) []map[string]any {
 	if !opts.StockClientLimits {
 		alone["kube-api-qps"], alone["kube-api-burst"] = unthrottled, unthrottled
 	}
+	controllerManager := maps.Clone(alone)
+	controllerManager["horizontal-pod-autoscaler-sync-period"] = "1s" // by default an autoscaler looks every 15 s
 	// Of the plugins that aren't enabled by default, this one is in OpenShift, and asks for more rights.
 	apiServer := map[string]string{"enable-admission-plugins": "OwnerReferencesPermissionEnforcement"}
 	if opts.Audit {
@@ -140,7 +143,7 @@ func componentPatches(opts Options) []map[string]any {
 	return []map[string]any{
 		componentPatch("etcd", map[string]string{"unsafe-no-fsync": "true"}), // the data is thrown away anyway
 		componentPatch("kube-apiserver", apiServer),
-		componentPatch("kube-controller-manager", alone),
+		componentPatch("kube-controller-manager", controllerManager),
 		componentPatch("kube-scheduler", alone),
 	}
 }

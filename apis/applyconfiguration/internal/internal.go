@@ -55,6 +55,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.grove.grove.apis.grove.v1alpha1.AutoScalingConfig
   map:
     fields:
+    - name: behavior
+      type:
+        namedType: io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior
     - name: maxReplicas
       type:
         scalar: numeric
@@ -732,6 +735,47 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: target
       type:
         namedType: io.k8s.api.autoscaling.v2.MetricTarget
+- name: io.k8s.api.autoscaling.v2.HPAScalingPolicy
+  map:
+    fields:
+    - name: periodSeconds
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: io.k8s.api.autoscaling.v2.HPAScalingPolicyType
+    - name: value
+      type:
+        scalar: numeric
+- name: io.k8s.api.autoscaling.v2.HPAScalingPolicyType
+  scalar: string
+- name: io.k8s.api.autoscaling.v2.HPAScalingRules
+  map:
+    fields:
+    - name: policies
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.autoscaling.v2.HPAScalingPolicy
+          elementRelationship: atomic
+    - name: selectPolicy
+      type:
+        namedType: io.k8s.api.autoscaling.v2.ScalingPolicySelect
+    - name: stabilizationWindowSeconds
+      type:
+        scalar: numeric
+    - name: tolerance
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior
+  map:
+    fields:
+    - name: scaleDown
+      type:
+        namedType: io.k8s.api.autoscaling.v2.HPAScalingRules
+    - name: scaleUp
+      type:
+        namedType: io.k8s.api.autoscaling.v2.HPAScalingRules
 - name: io.k8s.api.autoscaling.v2.MetricIdentifier
   map:
     fields:
@@ -811,6 +855,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: target
       type:
         namedType: io.k8s.api.autoscaling.v2.MetricTarget
+- name: io.k8s.api.autoscaling.v2.ScalingPolicySelect
+  scalar: string
 - name: io.k8s.api.core.v1.AWSElasticBlockStoreVolumeSource
   map:
     fields:

@@ -18,6 +18,9 @@ const (
 	// created or changed, for a reason that only a user can remove; the message names the child and the next step. It is Unknown
 	// until every child was applied once.
 	ConditionResourcesApplied = "ResourcesApplied"
+	// ConditionAutoscalingFloorRaised of a PodCliqueSet is True while an autoscaling configuration asks for a minReplicas below
+	// minAvailable: its autoscaler goes down to minAvailable and no further. Otherwise a set hasn't this condition.
+	ConditionAutoscalingFloorRaised = "AutoscalingFloorRaised"
 )
 
 // Conditions of a PodClique and of a PodCliqueScalingGroup.
@@ -35,7 +38,8 @@ const (
 	// ConditionScheduled of a PodGang is True when every pod that its base unit needs has been bound to a node.
 	ConditionScheduled = "Scheduled"
 	// ConditionScaledGroupsScheduled of a PodGang is True when every scaled group has all pods bound to nodes that it needs. A PodGang
-	// without scaled groups hasn't this condition.
+	// without scaled groups hasn't this condition. A PodCliqueSet has it while it is False of a PodGang whose base unit is scheduled, as after a
+	// scale-out that doesn't fit.
 	ConditionScaledGroupsScheduled = "ScaledGroupsScheduled"
 	// ConditionGangScheduling of a PodGang is True while the cluster's scheduler places each of its units all or nothing.
 	ConditionGangScheduling = "GangScheduling"
@@ -109,6 +113,8 @@ const (
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
 	// ReasonNodeLost: pods were deleted without their node, which is gone, out of service or silent for too long. Of events only.
 	ReasonNodeLost = "NodeLost"
+	// ReasonBelowMinAvailable: a number that was asked for is below minAvailable.
+	ReasonBelowMinAvailable = "BelowMinAvailable"
 	// ReasonTurnedOff: replicas is 0, so there is nothing to wait for.
 	ReasonTurnedOff = "TurnedOff"
 )

@@ -31,8 +31,12 @@ const (
 	// is the PodGang for its base unit, or one of its scaledGroups.
 	LabelGangUnit = "grove.io/gang-unit"
 	// LabelReplicaLead is on the first pod of each replica of a set, with the value ReplicaLead. Where replicas are spread, the
-	// others follow it; and what scales the set counts it.
+	// others follow it.
 	LabelReplicaLead = "grove.io/replica-lead"
+
+	// LabelAutoscaledBy is on one pod of each replica of a set, with the name of the set: what scales the set counts it. It is a pod
+	// that isn't counted for a part of the set which is autoscaled, as no pod may be counted twice.
+	LabelAutoscaledBy = "grove.io/autoscaled-by"
 
 	// ReplicaLead is the value of LabelReplicaLead.
 	ReplicaLead = "true"
@@ -43,7 +47,7 @@ const (
 // Annotations that Grove sets on what it creates.
 const (
 	// AnnotationTemplateReplicas is on PodCliques and PodCliqueScalingGroups: the template's replicas when Grove last
-	// applied them, by which it tells a changed template from an object that somebody scaled.
+	// applied them, or left them to an autoscaler, by which it tells a changed template from an object that somebody scaled.
 	AnnotationTemplateReplicas = "grove.io/template-replicas"
 	// AnnotationTemplateMetadata is on pods: a hash of the labels and annotations that the template gave them, by which Grove sees that
 	// one has left the template and has to go.

@@ -252,13 +252,17 @@ type PodCliqueTemplateSpec struct {
 	Spec PodCliqueSpec `json:"spec"`
 }
 
-// AutoScalingConfig configures a HorizontalPodAutoscaler.
+// AutoScalingConfig configures a HorizontalPodAutoscaler, which has the name of what it scales. From then on replicas are the
+// autoscaler's: those of the template apply at creation only. Once the configuration is removed, replicas stay as they are until
+// the template says another number.
 //
 // +kubebuilder:validation:XValidation:fieldPath=`.maxReplicas`,rule=`!has(self.minReplicas) || self.minReplicas <= self.maxReplicas`,messageExpression=`'%d is below minReplicas, which is %d'.format([self.maxReplicas, self.minReplicas])`
 type AutoScalingConfig struct {
-	// minReplicas is the floor. Default 1; below minAvailable it is raised to that.
+	// minReplicas is the floor. Default 1. One below minAvailable is raised to that, and the set's condition
+	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero)
+	// and a metric is of type Object or External.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9999
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// maxReplicas is the ceiling, at least minReplicas and minAvailable.
@@ -266,10 +270,14 @@ type AutoScalingConfig struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=9999
 	MaxReplicas int32 `json:"maxReplicas"`
-	// metrics are what is measured, as in a HorizontalPodAutoscaler.
+	// metrics are what is measured, as in a HorizontalPodAutoscaler, which has a default where none are given: 80% of the CPU that
+	// pods request.
 	// +optional
 	// +listType=atomic
 	Metrics []autoscalingv2.MetricSpec `json:"metrics,omitempty"`
+	// behavior says how fast replicas go up and down, as in a HorizontalPodAutoscaler, which has defaults for what isn't given.
+	// +optional
+	Behavior *autoscalingv2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
 }
 
 // PodCliqueScalingGroupConfig describes a group of cliques that scale together.
@@ -326,7 +334,8 @@ type PodCliqueSetStatus struct {
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
-	// selector matches the first pod of each replica; for the scale subresource.
+	// selector matches one pod of each replica, for the scale subresource. It is one that no autoscaler of a part of the set counts;
+	// where there is none, as in a set of one clique that is autoscaled, it matches nothing.
 	// +optional
 	Selector string `json:"selector,omitempty"`
 	// currentGenerationHash is the hash of the current podSpecs.
@@ -335,7 +344,8 @@ type PodCliqueSetStatus struct {
 	// phase sums up the set in one word.
 	// +optional
 	Phase PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Degraded, Progressing, Complete and ResourcesApplied.
+	// conditions are Available, Ready (the same), Degraded, Progressing, Complete and ResourcesApplied, AutoscalingFloorRaised where a
+	// floor is raised, and ScaledGroupsScheduled where scaled groups wait for nodes.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

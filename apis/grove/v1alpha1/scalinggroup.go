@@ -44,7 +44,8 @@ type PodCliqueScalingGroupList struct {
 //
 // +kubebuilder:validation:XValidation:fieldPath=`.scaleConfig.maxReplicas`,rule=`!has(self.scaleConfig) || self.scaleConfig.maxReplicas <= 999`,messageExpression=`'%d is above 999, the most that a scaling group can have'.format([self.scaleConfig.maxReplicas])`
 type PodCliqueScalingGroupSpec struct {
-	// cliqueNames are the member cliques. A clique is a member of one group at most. Immutable.
+	// cliqueNames are the member cliques. A clique is a member of one group at most. One of them at least is without
+	// autoScalingConfig: an autoscaler of the group counts its pods. Immutable.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -92,7 +93,8 @@ type PodCliqueScalingGroupStatus struct {
 	// +optional
 	// +listType=atomic
 	ReplicaStatuses []ScalingGroupReplicaStatus `json:"replicaStatuses,omitempty"`
-	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
+	// selector matches one pod of each group replica, in the first replica of the set, for the scale subresource. It is one of a
+	// clique without autoScalingConfig.
 	// +optional
 	Selector string `json:"selector,omitempty"`
 	// conditions are MinAvailableBreached.

@@ -93,6 +93,7 @@ func (c *Cluster) prepare() error {
 	errs = append(errs, c.Children.Core().V1().Services().Informer().AddIndexers(index.ByController))
 	errs = append(errs, c.Children.Apps().V1().ControllerRevisions().Informer().AddIndexers(index.ByController))
 	errs = append(errs, c.Children.Policy().V1().PodDisruptionBudgets().Informer().AddIndexers(index.ByController))
+	errs = append(errs, c.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer().AddIndexers(index.ByController))
 	errs = append(errs, grove.PodCliques().Informer().AddIndexers(index.WithLabel(v1alpha1.LabelPodGang)))
 	for _, informer := range []cache.SharedIndexInformer{
 		grove.PodCliques().Informer(),

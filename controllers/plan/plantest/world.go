@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,7 @@ func Live(set *v1alpha1.PodCliqueSet, children podcliqueset.Children) podcliques
 		ScalingGroups: map[string]*v1alpha1.PodCliqueScalingGroup{},
 		PodGangs:      map[string]*v1alpha1.PodGang{},
 		PodCliques:    map[string]*v1alpha1.PodClique{},
+		Autoscalers:   map[string]*autoscalingv2.HorizontalPodAutoscaler{},
 	}
 	owned := []metav1.ManagedFieldsEntry{{
 		Manager:   plan.SetManager,
@@ -57,6 +59,10 @@ func Live(set *v1alpha1.PodCliqueSet, children podcliqueset.Children) podcliques
 		podClique := plan.Configuration[v1alpha1.PodClique](config)
 		podClique.UID, podClique.Generation, podClique.ManagedFields = types.UID(podClique.Name), 1, owned
 		observed.PodCliques[podClique.Name] = podClique
+	}
+	for _, config := range children.Autoscalers {
+		autoscaler := plan.Configuration[autoscalingv2.HorizontalPodAutoscaler](config)
+		observed.Autoscalers[autoscaler.Name] = autoscaler
 	}
 	return observed
 }

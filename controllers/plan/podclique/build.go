@@ -131,6 +131,9 @@ func (b builder) podLabels(id plan.PodIdentity) map[string]string {
 	if b.template.Leads(b.clique, id) {
 		labels[v1alpha1.LabelReplicaLead] = v1alpha1.ReplicaLead
 	}
+	if b.template.CountsForSet(b.clique, id) {
+		labels[v1alpha1.LabelAutoscaledBy] = b.Set.Name
+	}
 	return labels
 }
 
@@ -174,7 +177,7 @@ func withEnv(containers []corev1ac.ContainerApplyConfiguration, env []*corev1ac.
 }
 
 // relabeled tells whether a pod lacks or contradicts labels, annotations or its owner, or has labels or annotations that have left the
-// template, and how it should be. The hash stays: it says what the pod was made from, which is past changing; and so does the count of
+// template, or counts for the set though another does by now, and how it should be. The hash stays: it says what the pod was made from, which is past changing; and so does the count of
 // failures before it.
 func (b builder) relabeled(id plan.PodIdentity, pod *corev1.Pod) (*corev1ac.PodApplyConfiguration, bool) {
 	labels := b.podLabels(id)
@@ -187,7 +190,9 @@ func (b builder) relabeled(id plan.PodIdentity, pod *corev1.Pod) (*corev1ac.PodA
 	if failures, ok := pod.Annotations[v1alpha1.AnnotationFailures]; ok {
 		annotations = plan.Merge(annotations, map[string]string{v1alpha1.AnnotationFailures: failures})
 	}
-	same := pod.Annotations[v1alpha1.AnnotationTemplateMetadata] == b.annotations[v1alpha1.AnnotationTemplateMetadata]
+	_, counted := pod.Labels[v1alpha1.LabelAutoscaledBy]
+	_, counts := labels[v1alpha1.LabelAutoscaledBy]
+	same := counted == counts && pod.Annotations[v1alpha1.AnnotationTemplateMetadata] == b.annotations[v1alpha1.AnnotationTemplateMetadata]
 	if same && contains(pod.Labels, labels) && contains(pod.Annotations, annotations) && metav1.IsControlledBy(pod, b.Object) {
 		return nil, false
 	}

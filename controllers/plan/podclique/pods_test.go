@@ -282,3 +282,30 @@ func TestRelabelKeepsTheHash(t *testing.T) {
 		t.Errorf("a pod of an older template gets the hash of the current one: %v", relabel)
 	}
 }
+
+// A clique that gets an autoscaler of its own counts no longer for the set; another does.
+func TestAnotherPodCountsForTheSet(t *testing.T) {
+	set := plantest.Workers()
+	alone := plantest.Clique(t, set, "train-alone-0", plantest.AllPods)
+	worker := plantest.Clique(t, set, "train-worker-0", plantest.AllPods)
+	set.Spec.Template.Cliques[2].Spec.AutoScalingConfig = &v1alpha1.AutoScalingConfig{MaxReplicas: 4}
+	for name, test := range map[string]struct {
+		clique podclique.Clique
+		pod    string
+		want   string
+	}{
+		"the clique":  {alone, "train-alone-0-0", ""},
+		"another one": {worker, "train-worker-0-0-0", "train"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			relabel := test.clique.Actions(plantest.Now).Relabel
+			if len(relabel) != 1 || *relabel[0].Name != test.pod || relabel[0].Labels[v1alpha1.LabelAutoscaledBy] != test.want {
+				t.Fatalf("want %s relabelled with %q, got %+v", test.pod, test.want, relabel)
+			}
+			test.clique.PodsByName()[test.pod].Labels = relabel[0].Labels
+			if relabel := test.clique.Actions(plantest.Now).Relabel; len(relabel) > 0 {
+				t.Errorf("%s is relabelled twice", *relabel[0].Name)
+			}
+		})
+	}
+}

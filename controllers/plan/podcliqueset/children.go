@@ -9,6 +9,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
@@ -40,6 +41,8 @@ type Children struct {
 	// DisruptionBudgets are those that the template asks for, and SurplusBudgets those that it doesn't, or not any more.
 	DisruptionBudgets []*policyv1ac.PodDisruptionBudgetApplyConfiguration
 	SurplusBudgets    []*policyv1.PodDisruptionBudget
+	// Autoscalers has one for each PodClique with an autoScalingConfig, and for each scaling group with a scaleConfig.
+	Autoscalers []*autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration
 	// Problems are replicas that are scaled too far: their PodGangs stay as they are.
 	Problems []plan.Problem
 }
@@ -56,6 +59,7 @@ func (s Set) Children() Children {
 		ServiceAccount: b.serviceAccount(),
 		Role:           b.role(),
 		Revision:       s.revisionOf(b.template),
+		Autoscalers:    s.autoscalers(),
 	}
 	if s.Role != nil && metav1.IsControlledBy(s.Role, s.Object) {
 		children.RoleBinding = b.roleBinding()

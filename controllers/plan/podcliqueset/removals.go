@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -25,9 +26,11 @@ type Removals struct {
 	Services []*corev1.Service
 	// Revisions are ControllerRevisions beyond the limit.
 	Revisions []*appsv1.ControllerRevision
+	// Autoscalers are those of replicas that go, and of what isn't autoscaled any more.
+	Autoscalers []*autoscalingv2.HorizontalPodAutoscaler
 }
 
-// Removals of a set are what is left of replicas at and above spec.replicas, and a Service that is disabled. What the set still
+// Removals of a set are what is left of replicas at and above spec.replicas, a Service that is disabled, and autoscalers that were taken out. What the set still
 // asks for by name stays, whatever somebody has made of its labels.
 func (s Set) Removals() Removals {
 	var removals Removals
@@ -52,6 +55,7 @@ func (s Set) Removals() Removals {
 	if !plan.TemplateOf(s.Object).HeadlessServiceEnabled() {
 		removals.Services = s.Services
 	}
+	removals.Autoscalers = s.unwantedAutoscalers()
 	return removals
 }
 

@@ -35,7 +35,8 @@ type scale struct {
 }
 
 // scale decides about replicas. The template's value is applied when the child is created, and again when the
-// template's value changes and nothing autoscales; a template that loses its value changes nothing. In between the configuration
+// template's value changes and nothing autoscales; a template that loses its value changes nothing. A value that changes under an
+// autoscaler is noted as if it had been applied, so that it changes nothing once the autoscaler is gone, either. In between the configuration
 // repeats the live value for as long as it is Grove's, since a field that a configuration leaves out falls back to its default;
 // once somebody else has set it, the configuration leaves it out.
 func (s scalable) scale() scale {
@@ -44,8 +45,11 @@ func (s scalable) scale() scale {
 		return scale{replicas: &s.template, applied: template, effective: s.template}
 	}
 	applied := s.live.GetAnnotations()[v1alpha1.AnnotationTemplateReplicas]
-	if applied != template && !s.autoscaled && s.said() {
-		return scale{replicas: &s.template, applied: template, effective: s.template}
+	if applied != template && s.said() {
+		if !s.autoscaled {
+			return scale{replicas: &s.template, applied: template, effective: s.template}
+		}
+		applied = template
 	}
 	if ownsReplicas(s.live.GetManagedFields()) {
 		return scale{replicas: &s.replicas, applied: applied, effective: s.replicas}

@@ -3,6 +3,7 @@ package podcliqueset
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -24,6 +25,7 @@ type Set struct {
 	Revisions []*appsv1.ControllerRevision
 	// DisruptionBudgets are those that the set controls.
 	DisruptionBudgets []*policyv1.PodDisruptionBudget
+	Autoscalers       map[string]*autoscalingv2.HorizontalPodAutoscaler
 	// ImagePullSecrets are those of the namespace's default ServiceAccount.
 	ImagePullSecrets []corev1.LocalObjectReference
 }

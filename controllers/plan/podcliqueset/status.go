@@ -45,6 +45,7 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 	if applied := meta.FindStatusCondition(conditions.List, v1alpha1.ConditionResourcesApplied); applied.Status == metav1.ConditionFalse {
 		waiting = applied.Message
 	}
+	s.setScaling(conditions)
 	s.setConditions(conditions, status, waiting)
 	sums.setDegraded(conditions)
 	s.setUpdating(conditions, update)
@@ -182,6 +183,36 @@ func (s Set) settled() bool {
 	return true
 }
 
+// setScaling says what has become of scaling other than was asked for: conditions that a set has only then.
+func (s Set) setScaling(conditions *plan.Conditions) {
+	if raised := s.raisedFloors(); raised == "" {
+		conditions.Remove(v1alpha1.ConditionAutoscalingFloorRaised)
+	} else {
+		conditions.SetBool(v1alpha1.ConditionAutoscalingFloorRaised, true, v1alpha1.ReasonBelowMinAvailable, raised)
+	}
+	if reason, message := s.waitingGroups(); message == "" {
+		conditions.Remove(v1alpha1.ConditionScaledGroupsScheduled)
+	} else {
+		conditions.SetBool(v1alpha1.ConditionScaledGroupsScheduled, false, reason, message)
+	}
+}
+
+// waitingGroups says why the first scaled group waits whose base unit is scheduled; nothing if none does. Why a base unit waits, the condition
+// Available says.
+func (s Set) waitingGroups() (reason, message string) {
+	for i := range s.Object.Spec.Replicas {
+		gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+		if gang == nil || !meta.IsStatusConditionTrue(gang.Status.Conditions, v1alpha1.ConditionScheduled) {
+			continue
+		}
+		waits := meta.FindStatusCondition(gang.Status.Conditions, v1alpha1.ConditionScaledGroupsScheduled)
+		if waits != nil && waits.Status == metav1.ConditionFalse && waits.ObservedGeneration == gang.Generation {
+			return waits.Reason, gang.Name + ": " + waits.Message
+		}
+	}
+	return "", ""
+}
+
 func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {
 	available := status.Phase == v1alpha1.PodCliqueSetAvailable || status.Phase == v1alpha1.PodCliqueSetCompleted ||
 		status.Phase == v1alpha1.PodCliqueSetUpdating && status.AvailableReplicas == s.Object.Spec.Replicas
@@ -261,10 +292,10 @@ func (s Set) complete() bool {
 	return true
 }
 
-// scaleSelector matches the first pod of each replica: spec.replicas counts replicas, and an autoscaler divides by the number of pods
+// scaleSelector matches one pod of each replica: spec.replicas counts replicas, and an autoscaler divides by the number of pods
 // that it sees.
 func (s Set) scaleSelector() string {
-	return labels.Set{v1alpha1.LabelPodCliqueSet: s.Object.Name, v1alpha1.LabelReplicaLead: v1alpha1.ReplicaLead}.String()
+	return labels.Set{v1alpha1.LabelPodCliqueSet: s.Object.Name, v1alpha1.LabelAutoscaledBy: s.Object.Name}.String()
 }
 
 // updated tells whether all pods of replica i exist and are of the current podSpecs.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -397,5 +398,38 @@ func TestStatusesSettle(t *testing.T) {
 	}
 	if first.PodGangStatuses[0].FirstAvailableTime == nil {
 		t.Error("it isn't recorded when a replica was first available")
+	}
+}
+
+// A scale-out that doesn't fit is told, and takes nothing from a set that is available.
+func TestScaledGroupsThatWait(t *testing.T) {
+	w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+	scaled := func() *metav1.Condition {
+		return meta.FindStatusCondition(w.Settle().Conditions, v1alpha1.ConditionScaledGroupsScheduled)
+	}
+	if got := scaled(); got != nil {
+		t.Errorf("nothing waits: %+v", got)
+	}
+	pod := w.Pod(t, "train-lead-1-1-0")
+	*pod = corev1.Pod{ObjectMeta: pod.ObjectMeta}
+	got := scaled()
+	if got == nil || got.Status != metav1.ConditionFalse || !strings.HasPrefix(got.Message, "train-1: train-lead-1-1") {
+		t.Errorf("a scaled group waits: %+v", got)
+	}
+	if !meta.IsStatusConditionTrue(w.Object.Status.Conditions, v1alpha1.ConditionAvailable) {
+		t.Error("the set isn't available, though every base unit is")
+	}
+	if again := scaled(); !again.LastTransitionTime.Equal(&got.LastTransitionTime) {
+		t.Error("saying it again is a change")
+	}
+	base := w.Pod(t, "train-alone-1-0")
+	*base = corev1.Pod{ObjectMeta: base.ObjectMeta}
+	if got := scaled(); got != nil {
+		t.Errorf("the base waits, which Available says: %+v", got)
+	}
+	plantest.Ready(base)
+	plantest.Ready(pod)
+	if got := scaled(); got != nil {
+		t.Errorf("nothing waits any more: %+v", got)
 	}
 }

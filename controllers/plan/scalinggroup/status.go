@@ -98,14 +98,14 @@ func (g ScalingGroup) reason(breach string) string {
 
 func (g ScalingGroup) off() bool { return plan.ScalingGroupReplicas(g.Object) == 0 }
 
-// scaleSelector matches one pod of each group replica, in the first replica of the set: the first of the first member.
+// scaleSelector matches one pod of each group replica, in the first replica of the set: the first of a member that isn't autoscaled itself.
 // spec.replicas counts group replicas, and an autoscaler divides by the number of pods that it sees.
 func (g ScalingGroup) scaleSelector() string {
 	selector := labels.Set{v1alpha1.LabelPodCliqueScalingGroup: g.Object.Name, v1alpha1.LabelPodIndex: plan.Index(0)}
 	t := plan.TemplateOf(g.Set)
 	for _, config := range t.ScalingGroups {
-		if members := t.Members(config); plan.ScalingGroupName(g.Set.Name, config.Name) == g.Object.Name && len(members) > 0 {
-			selector[v1alpha1.LabelPodClique] = plan.PodCliqueName(g.Set.Name, members[0].Name, 0)
+		if lead := t.GroupLead(config); plan.ScalingGroupName(g.Set.Name, config.Name) == g.Object.Name && lead != nil {
+			selector[v1alpha1.LabelPodClique] = plan.PodCliqueName(g.Set.Name, lead.Name, 0)
 		}
 	}
 	return selector.String()

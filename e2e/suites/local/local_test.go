@@ -44,6 +44,16 @@ func TestScaleMemberClique(t *testing.T) {
 	testenv.Test(t, cases.ScaleMemberClique())
 }
 
+func TestAutoscaling(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Autoscaling())
+}
+
+func TestAutoscalerConflict(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.AutoscalerConflict())
+}
+
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Drift())

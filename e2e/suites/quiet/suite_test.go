@@ -41,3 +41,7 @@ func TestLeaderElection(t *testing.T) { testenv.Test(t, cases.LeaderElection()) 
 func TestPromptness(t *testing.T)     { testenv.Test(t, cases.Promptness()) }
 
 func TestTerminationAfterRestart(t *testing.T) { testenv.Test(t, cases.TerminationAfterRestart()) }
+
+func TestAutoscalingByMetrics(t *testing.T) {
+	testenv.Test(t, cases.AutoscalingByMetrics())
+}

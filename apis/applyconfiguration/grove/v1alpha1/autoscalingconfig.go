@@ -9,14 +9,21 @@ import (
 // AutoScalingConfigApplyConfiguration represents a declarative configuration of the AutoScalingConfig type for use
 // with apply.
 //
-// AutoScalingConfig configures a HorizontalPodAutoscaler.
+// AutoScalingConfig configures a HorizontalPodAutoscaler, which has the name of what it scales. From then on replicas are the
+// autoscaler's: those of the template apply at creation only. Once the configuration is removed, replicas stay as they are until
+// the template says another number.
 type AutoScalingConfigApplyConfiguration struct {
-	// minReplicas is the floor. Default 1; below minAvailable it is raised to that.
+	// minReplicas is the floor. Default 1. One below minAvailable is raised to that, and the set's condition
+	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero)
+	// and a metric is of type Object or External.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// maxReplicas is the ceiling, at least minReplicas and minAvailable.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
-	// metrics are what is measured, as in a HorizontalPodAutoscaler.
+	// metrics are what is measured, as in a HorizontalPodAutoscaler, which has a default where none are given: 80% of the CPU that
+	// pods request.
 	Metrics []v2.MetricSpec `json:"metrics,omitempty"`
+	// behavior says how fast replicas go up and down, as in a HorizontalPodAutoscaler, which has defaults for what isn't given.
+	Behavior *v2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
 }
 
 // AutoScalingConfigApplyConfiguration constructs a declarative configuration of the AutoScalingConfig type for use with
@@ -48,5 +55,13 @@ func (b *AutoScalingConfigApplyConfiguration) WithMetrics(values ...v2.MetricSpe
 	for i := range values {
 		b.Metrics = append(b.Metrics, values[i])
 	}
+	return b
+}
+
+// WithBehavior sets the Behavior field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Behavior field is set to the value of the last call.
+func (b *AutoScalingConfigApplyConfiguration) WithBehavior(value v2.HorizontalPodAutoscalerBehavior) *AutoScalingConfigApplyConfiguration {
+	b.Behavior = &value
 	return b
 }

@@ -11,7 +11,8 @@ import (
 //
 // PodCliqueScalingGroupSpec describes a group of cliques that scale together.
 type PodCliqueScalingGroupSpecApplyConfiguration struct {
-	// cliqueNames are the member cliques. A clique is a member of one group at most. Immutable.
+	// cliqueNames are the member cliques. A clique is a member of one group at most. One of them at least is without
+	// autoScalingConfig: an autoscaler of the group counts its pods. Immutable.
 	CliqueNames []string `json:"cliqueNames,omitempty"`
 	// replicas is how many times the members' pods run in each replica of the set. 0 turns the group off. A number between
 	// that and minAvailable is refused in a template; in a PodCliqueScalingGroup it counts as minAvailable, since autoscalers

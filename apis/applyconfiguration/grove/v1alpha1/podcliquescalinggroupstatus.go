@@ -21,7 +21,8 @@ type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
 	// replicaStatuses tells of the group replicas in each replica of the set, in the order of those; of the first 1000 at most.
 	ReplicaStatuses []ScalingGroupReplicaStatusApplyConfiguration `json:"replicaStatuses,omitempty"`
-	// selector matches one pod of each group replica, in the first replica of the set; for the scale subresource.
+	// selector matches one pod of each group replica, in the first replica of the set, for the scale subresource. It is one of a
+	// clique without autoScalingConfig.
 	Selector *string `json:"selector,omitempty"`
 	// conditions are MinAvailableBreached.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`

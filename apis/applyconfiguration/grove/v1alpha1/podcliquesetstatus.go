@@ -21,13 +21,15 @@ type PodCliqueSetStatusApplyConfiguration struct {
 	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
 	// availableReplicas is the number of replicas whose pods are scheduled and ready as far as their minimum asks.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
-	// selector matches the first pod of each replica; for the scale subresource.
+	// selector matches one pod of each replica, for the scale subresource. It is one that no autoscaler of a part of the set counts;
+	// where there is none, as in a set of one clique that is autoscaled, it matches nothing.
 	Selector *string `json:"selector,omitempty"`
 	// currentGenerationHash is the hash of the current podSpecs.
 	CurrentGenerationHash *string `json:"currentGenerationHash,omitempty"`
 	// phase sums up the set in one word.
 	Phase *grovev1alpha1.PodCliqueSetPhase `json:"phase,omitempty"`
-	// conditions are Available, Ready (the same), Degraded, Progressing, Complete and ResourcesApplied.
+	// conditions are Available, Ready (the same), Degraded, Progressing, Complete and ResourcesApplied, AutoscalingFloorRaised where a
+	// floor is raised, and ScaledGroupsScheduled where scaled groups wait for nodes.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// podGangStatuses has an entry for each PodGang, in the order of the replicas.
 	PodGangStatuses []PodGangSummaryApplyConfiguration `json:"podGangStatuses,omitempty"`
