@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	schedulingv1alpha3ac "k8s.io/client-go/applyconfigurations/scheduling/v1alpha3"
 	schedulingv1beta1ac "k8s.io/client-go/applyconfigurations/scheduling/v1beta1"
 	"k8s.io/client-go/informers"
@@ -235,10 +236,16 @@ func podGroups(owner apply.Owner, p podgang.Placement) []*schedulingv1beta1ac.Po
 		groups = append(groups, schedulingv1beta1ac.PodGroup(group.Name, owner.GetNamespace()).
 			WithLabels(p.Labels).
 			WithAnnotations(p.Annotations).
-			WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+			WithOwnerReferences(reference(owner)).
 			WithSpec(spec))
 	}
 	return groups
+}
+
+// reference says that a PodGang controls a group, and doesn't wait for its end: a group that pods name is there as long as they are, so a PodGang
+// that somebody deletes in the foreground would be on its way out for as long as its gang runs, and nothing would tell of it.
+func reference(owner apply.Owner) *metav1ac.OwnerReferenceApplyConfiguration {
+	return plan.ControllerReference(owner, owner.Kind).WithBlockOwnerDeletion(false)
 }
 
 // podGroupSpec is of a gang whose pods go together: into one domain, if a key is given, and when they are preempted.
@@ -274,7 +281,7 @@ func composite(owner apply.Owner, p podgang.Placement) []*schedulingv1alpha3ac.C
 	root := schedulingv1alpha3ac.CompositePodGroup(p.Name, owner.GetNamespace()).
 		WithLabels(p.Labels).
 		WithAnnotations(p.Annotations).
-		WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+		WithOwnerReferences(reference(owner)).
 		WithSpec(spec)
 	return []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration{root}
 }

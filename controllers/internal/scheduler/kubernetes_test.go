@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/events"
@@ -162,6 +163,27 @@ func TestWrite(t *testing.T) {
 				t.Errorf("sent (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Groups last as long as pods name them, which may be for months; a PodGang that is deleted in the foreground must not wait for that.
+func TestGroupsDoNotBlockTheDeletionOfTheirPodGang(t *testing.T) {
+	owner := apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}
+	placement := podgang.Placement{Name: "web-0", Groups: []podgang.PlacementGroup{{Name: "web-0.pack-0", Pods: 3}, {Name: "web-0.rest", Pods: 1}}}
+	var references []metav1ac.OwnerReferenceApplyConfiguration
+	for _, group := range podGroups(owner, placement) {
+		references = append(references, group.OwnerReferences...)
+	}
+	for _, root := range composite(owner, placement) {
+		references = append(references, root.OwnerReferences...)
+	}
+	if len(references) != 3 {
+		t.Fatalf("%d owner references, want 3", len(references))
+	}
+	for _, reference := range references {
+		if *reference.BlockOwnerDeletion || !*reference.Controller {
+			t.Errorf("controller: %t, blocks deletion: %t", *reference.Controller, *reference.BlockOwnerDeletion)
+		}
 	}
 }
 
