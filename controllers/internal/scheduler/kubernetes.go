@@ -185,7 +185,7 @@ func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []
 		}
 		for _, root := range composite(owner, p) {
 			if !left(k.roots.Cache, owner, *root.Name) || slices.ContainsFunc(p.Groups, func(g podgang.PlacementGroup) bool { return named.Living[g.Name] }) {
-				keep[*root.Name] = true
+				keep[*root.Name] = !k.outdated(owner, root)
 				roots = append(roots, root)
 			}
 		}
@@ -199,6 +199,18 @@ func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []
 		k.groups.Delete(ctx, owner, others[*schedulingv1beta1.PodGroup](k.groups.Cache, owner, keep)),
 		k.roots.Delete(ctx, owner, others[*schedulingv1alpha3.CompositePodGroup](k.roots.Cache, owner, keep)),
 	})
+}
+
+// outdated tells whether a root asks for another number of parts than its unit has now, which can't be changed: it is made anew. A scheduler
+// that waits for a part whose cliques were turned off would place no pod of the unit that was lost.
+func (k *Kubernetes) outdated(owner apply.Owner, wanted *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration) bool {
+	obj, exists, err := k.roots.Cache.GetByKey(cache.NewObjectName(owner.GetNamespace(), *wanted.Name).String())
+	if err != nil || !exists {
+		return false
+	}
+	root := obj.(*schedulingv1alpha3.CompositePodGroup)
+	gang := root.Spec.SchedulingPolicy.Gang
+	return metav1.IsControlledBy(root, owner) && gang != nil && gang.MinGroupCount != *wanted.Spec.SchedulingPolicy.Gang.MinGroupCount
 }
 
 // left tells whether an object of Grove's has a name that an earlier gang has left, or is leaving.

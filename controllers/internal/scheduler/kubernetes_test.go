@@ -166,6 +166,25 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// How many parts a unit has is immutable in its root, and changes when a clique that is a part of its own is turned off or on.
+func TestRootFollowsTheNumberOfParts(t *testing.T) {
+	placement := podgang.Placement{Name: "web-0", Groups: []podgang.PlacementGroup{{Name: "web-0.pack-0", Pods: 3}}}
+	for count, want := range map[int32]bool{1: false, 2: true} {
+		k, sent := backend(t)
+		root := &schedulingv1alpha3.CompositePodGroup{ObjectMeta: groupOf("web-0", "now").ObjectMeta}
+		root.Spec.SchedulingPolicy.Gang = &schedulingv1alpha3.CompositeGangSchedulingPolicy{MinGroupCount: count}
+		if err := k.roots.Cache.Add(root); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Write(t.Context(), apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}, []podgang.Placement{placement}, podgang.Names{Any: map[string]bool{}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(sent(), "delete compositepodgroups web-0"); got != want {
+			t.Errorf("one part, and a root that asks for %d: made anew: %t, want %t", count, got, want)
+		}
+	}
+}
+
 // Groups last as long as pods name them, which may be for months; a PodGang that is deleted in the foreground must not wait for that.
 func TestGroupsDoNotBlockTheDeletionOfTheirPodGang(t *testing.T) {
 	owner := apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}
