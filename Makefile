@@ -30,6 +30,12 @@ test: control-plane ## run all tests: unit, admission, controllers and end to en
 unit: ## run the tests that need no control plane
 	go test $(RACE) -short ./...
 
+CHAOS_DURATION ?= 30m
+
+.PHONY: chaos
+chaos: control-plane ## scale, delete, edit, recreate, crash at random for CHAOS_DURATION (default 30m), and check where it ends; SEED repeats a run
+	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/chaos -chaos-duration=$(CHAOS_DURATION) $(if $(SEED),-seed=$(SEED))
+
 .PHONY: bench
 bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones; fails on a missed target
 	@go build -o bin/grove-bench ./e2e/cmd/bench

@@ -25,10 +25,12 @@ func Heirs() types.Feature {
 			s.create(newSet("web", 1, clique))
 			s.waitUntilAvailable("web")
 			before := s.podUIDs("web")
-			uid := s.get(podGangs, "web-0").GetUID()
-			s.delete(podGangs, "web-0", metav1.DeleteOptions{})
-			s.waitForReplacement(podGangs, "web-0", uid)
-			s.mustKeep(before, s.waitForPods("web", podNames("web-w-0", 4)))
+			for _, way := range []metav1.DeletionPropagation{metav1.DeletePropagationBackground, metav1.DeletePropagationForeground} {
+				uid := s.get(podGangs, "web-0").GetUID()
+				s.delete(podGangs, "web-0", metav1.DeleteOptions{PropagationPolicy: &way})
+				s.waitForReplacement(podGangs, "web-0", uid)
+				s.mustKeep(before, s.waitForPods("web", podNames("web-w-0", 4)))
+			}
 
 			two := int32(2)
 			s.change("web", func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.Cliques[0].Spec.Replicas = &two })

@@ -39,6 +39,12 @@ type Env struct {
 	Kind *cluster.Kind
 	// StartOperator runs an operator with flags until it is stopped, for cases that need operators of their own.
 	StartOperator func(ctx context.Context, flags ...string) (*cluster.Operator, error)
+	// KillControlPlane and StartControlPlane end the control plane but for etcd as a crash would, and start it again, for cases that
+	// have it alone.
+	KillControlPlane  func(ctx context.Context) error
+	StartControlPlane func(ctx context.Context) error
+	// Longer is how much longer than others a feature may take.
+	Longer time.Duration
 }
 
 // featureTimeout bounds a feature. It is generous, since many share a machine.
@@ -90,9 +96,10 @@ func newScope(ctx context.Context, t *testing.T, cfg *envconf.Config) *scope {
 // prints what is in it if the test has failed. Suites register it by BeforeEachFeature.
 func InNamespace(ctx context.Context, cfg *envconf.Config, t *testing.T, _ types.Feature) (context.Context, error) {
 	cfg.WithNamespace(envconf.RandomName("grove-e2e", 16))
-	ctx, cancel := context.WithTimeout(ctx, featureTimeout)
-	t.Cleanup(cancel)
 	s := newScope(ctx, t, cfg)
+	ctx, cancel := context.WithTimeout(ctx, featureTimeout+s.Longer)
+	t.Cleanup(cancel)
+	s.ctx = ctx
 	return ctx, s.createNamespace()
 }
 

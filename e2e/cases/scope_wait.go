@@ -16,6 +16,12 @@ const pollPeriod, kindPollPeriod = 50 * time.Millisecond, 250 * time.Millisecond
 // eventually waits until missing returns "", and fails the test with its last answer otherwise.
 func (s *scope) eventually(what string, missing func() (string, error)) {
 	s.Helper()
+	s.eventuallyWithin(patience, what, missing)
+}
+
+// eventuallyWithin is eventually for what may take longer.
+func (s *scope) eventuallyWithin(patience time.Duration, what string, missing func() (string, error)) {
+	s.Helper()
 	last := "nothing was seen"
 	period := pollPeriod
 	if s.Kind != nil {

@@ -41,12 +41,17 @@ func (s *scope) mendPod(pod string)  { s.setContainerReady(pod, true) }
 
 func (s *scope) setContainerReady(pod string, ready bool) {
 	s.Helper()
+	s.patch(pods, pod, fmt.Sprintf(`{"status": %s}`, readiness(ready)), "status")
+}
+
+// readiness is a pod's status whose container runs and is ready, or isn't.
+func readiness(ready bool) string {
 	condition := metav1.ConditionFalse
 	if ready {
 		condition = metav1.ConditionTrue
 	}
-	s.patch(pods, pod, fmt.Sprintf(`{"status": {"conditions": [{"type": "Ready", "status": %q}],
-		"containerStatuses": [{"name": "main", "image": "none", "imageID": "", "ready": %t, "started": true, "restartCount": 0, "state": {"running": {}}}]}}`, condition, ready), "status")
+	return fmt.Sprintf(`{"conditions": [{"type": "Ready", "status": %q}],
+		"containerStatuses": [{"name": "main", "image": "none", "imageID": "", "ready": %t, "started": true, "restartCount": 0, "state": {"running": {}}}]}`, condition, ready)
 }
 
 // waitForSuccessors waits until the pods of a set are ready and none of those named is the one from before, and checks that all others are.

@@ -26,7 +26,6 @@ const operatorUser = "system:serviceaccount:" + cluster.OperatorNamespace + ":" 
 var checkedRights = sets.New(
 	action("update", v1alpha1.GroupName, "podcliquesets/finalizers"),
 	action("update", v1alpha1.GroupName, "podcliques/finalizers"),
-	action("update", v1alpha1.GroupName, "podgangs/finalizers"),
 	action("delete", v1alpha1.GroupName, "podcliquescalinggroups"),
 	action("delete", corev1.GroupName, "serviceaccounts"),
 	action("delete", rbacv1.GroupName, "roles"),

@@ -159,11 +159,13 @@ func RanAll() bool {
 // Env is what cases work with.
 func (l *Local) Env() *cases.Env {
 	env := &cases.Env{
-		Config:        l.cluster.RESTConfig(),
-		Kubectl:       l.cluster.Kubectl,
-		AuditLog:      l.cluster.AuditLog,
-		InitProgram:   l.initc,
-		StartOperator: l.StartOperator,
+		Config:            l.cluster.RESTConfig(),
+		Kubectl:           l.cluster.Kubectl,
+		AuditLog:          l.cluster.AuditLog,
+		InitProgram:       l.initc,
+		StartOperator:     l.StartOperator,
+		KillControlPlane:  l.cluster.KillControlPlane,
+		StartControlPlane: l.cluster.StartControlPlane,
 	}
 	if l.installed != nil {
 		env.MetricsURL = "https://" + l.installed.MetricsAddress + "/metrics"

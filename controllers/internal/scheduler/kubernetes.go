@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	schedulingv1alpha3ac "k8s.io/client-go/applyconfigurations/scheduling/v1alpha3"
 	schedulingv1beta1ac "k8s.io/client-go/applyconfigurations/scheduling/v1beta1"
 	"k8s.io/client-go/informers"
@@ -184,7 +185,7 @@ func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []
 		}
 		for _, root := range composite(owner, p) {
 			if !left(k.roots.Cache, owner, *root.Name) || slices.ContainsFunc(p.Groups, func(g podgang.PlacementGroup) bool { return named.Living[g.Name] }) {
-				keep[*root.Name] = true
+				keep[*root.Name] = !k.outdated(owner, root)
 				roots = append(roots, root)
 			}
 		}
@@ -198,6 +199,18 @@ func (k *Kubernetes) Write(ctx context.Context, owner apply.Owner, placements []
 		k.groups.Delete(ctx, owner, others[*schedulingv1beta1.PodGroup](k.groups.Cache, owner, keep)),
 		k.roots.Delete(ctx, owner, others[*schedulingv1alpha3.CompositePodGroup](k.roots.Cache, owner, keep)),
 	})
+}
+
+// outdated tells whether a root asks for another number of parts than its unit has now, which can't be changed: it is made anew. A scheduler
+// that waits for a part whose cliques were turned off would place no pod of the unit that was lost.
+func (k *Kubernetes) outdated(owner apply.Owner, wanted *schedulingv1alpha3ac.CompositePodGroupApplyConfiguration) bool {
+	obj, exists, err := k.roots.Cache.GetByKey(cache.NewObjectName(owner.GetNamespace(), *wanted.Name).String())
+	if err != nil || !exists {
+		return false
+	}
+	root := obj.(*schedulingv1alpha3.CompositePodGroup)
+	gang := root.Spec.SchedulingPolicy.Gang
+	return metav1.IsControlledBy(root, owner) && gang != nil && gang.MinGroupCount != *wanted.Spec.SchedulingPolicy.Gang.MinGroupCount
 }
 
 // left tells whether an object of Grove's has a name that an earlier gang has left, or is leaving.
@@ -235,10 +248,16 @@ func podGroups(owner apply.Owner, p podgang.Placement) []*schedulingv1beta1ac.Po
 		groups = append(groups, schedulingv1beta1ac.PodGroup(group.Name, owner.GetNamespace()).
 			WithLabels(p.Labels).
 			WithAnnotations(p.Annotations).
-			WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+			WithOwnerReferences(reference(owner)).
 			WithSpec(spec))
 	}
 	return groups
+}
+
+// reference says that a PodGang controls a group, and doesn't wait for its end: a group that pods name is there as long as they are, so a PodGang
+// that somebody deletes in the foreground would be on its way out for as long as its gang runs, and nothing would tell of it.
+func reference(owner apply.Owner) *metav1ac.OwnerReferenceApplyConfiguration {
+	return plan.ControllerReference(owner, owner.Kind).WithBlockOwnerDeletion(false)
 }
 
 // podGroupSpec is of a gang whose pods go together: into one domain, if a key is given, and when they are preempted.
@@ -274,7 +293,7 @@ func composite(owner apply.Owner, p podgang.Placement) []*schedulingv1alpha3ac.C
 	root := schedulingv1alpha3ac.CompositePodGroup(p.Name, owner.GetNamespace()).
 		WithLabels(p.Labels).
 		WithAnnotations(p.Annotations).
-		WithOwnerReferences(plan.ControllerReference(owner, owner.Kind)).
+		WithOwnerReferences(reference(owner)).
 		WithSpec(spec)
 	return []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration{root}
 }

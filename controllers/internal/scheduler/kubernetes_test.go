@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/events"
@@ -162,6 +163,46 @@ func TestWrite(t *testing.T) {
 				t.Errorf("sent (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// How many parts a unit has is immutable in its root, and changes when a clique that is a part of its own is turned off or on.
+func TestRootFollowsTheNumberOfParts(t *testing.T) {
+	placement := podgang.Placement{Name: "web-0", Groups: []podgang.PlacementGroup{{Name: "web-0.pack-0", Pods: 3}}}
+	for count, want := range map[int32]bool{1: false, 2: true} {
+		k, sent := backend(t)
+		root := &schedulingv1alpha3.CompositePodGroup{ObjectMeta: groupOf("web-0", "now").ObjectMeta}
+		root.Spec.SchedulingPolicy.Gang = &schedulingv1alpha3.CompositeGangSchedulingPolicy{MinGroupCount: count}
+		if err := k.roots.Cache.Add(root); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Write(t.Context(), apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}, []podgang.Placement{placement}, podgang.Names{Any: map[string]bool{}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(sent(), "delete compositepodgroups web-0"); got != want {
+			t.Errorf("one part, and a root that asks for %d: made anew: %t, want %t", count, got, want)
+		}
+	}
+}
+
+// Groups last as long as pods name them, which may be for months; a PodGang that is deleted in the foreground must not wait for that.
+func TestGroupsDoNotBlockTheDeletionOfTheirPodGang(t *testing.T) {
+	owner := apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}
+	placement := podgang.Placement{Name: "web-0", Groups: []podgang.PlacementGroup{{Name: "web-0.pack-0", Pods: 3}, {Name: "web-0.rest", Pods: 1}}}
+	var references []metav1ac.OwnerReferenceApplyConfiguration
+	for _, group := range podGroups(owner, placement) {
+		references = append(references, group.OwnerReferences...)
+	}
+	for _, root := range composite(owner, placement) {
+		references = append(references, root.OwnerReferences...)
+	}
+	if len(references) != 3 {
+		t.Fatalf("%d owner references, want 3", len(references))
+	}
+	for _, reference := range references {
+		if *reference.BlockOwnerDeletion || !*reference.Controller {
+			t.Errorf("controller: %t, blocks deletion: %t", *reference.Controller, *reference.BlockOwnerDeletion)
+		}
 	}
 }
 
