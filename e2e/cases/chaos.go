@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
@@ -59,6 +60,8 @@ type chaos struct {
 	random   *rand.Rand
 	seed     uint64
 	operator *cluster.Operator
+	// lost is the node that is away, if one is.
+	lost *corev1.Node
 }
 
 // sets have cliques of each sort, as they are created: gangs that are terminated soon after they have broken, and late; pods that come back
@@ -94,6 +97,8 @@ func (c *chaos) doSomething() {
 		{3, func() string { return c.deleteOne(podGroups) }},
 		{6, c.breakOne},
 		{3, c.failOne},
+		{3, c.restartOne},
+		{3, c.loseNode},
 		{4, c.edit},
 		{4, c.recreate},
 		{4, c.killOperator},
@@ -124,6 +129,7 @@ func (c *chaos) pause() {
 // settle waits until everything is what the specs say, once what has broken is mended.
 func (c *chaos) settle() {
 	c.Helper()
+	c.restoreNode()
 	c.mendAll()
 	var names []string
 	for _, set := range c.sets() {
