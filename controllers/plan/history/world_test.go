@@ -1,0 +1,273 @@
+// Package history_test steps a set, its children, its pods and a small gang scheduler through random histories, in which controllers
+// plan from stale caches, and checks after each step what must never be, and at the end that everything settles.
+package history_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/podclique"
+	"grove.io/grove/controllers/plan/podcliqueset"
+	"grove.io/grove/controllers/plan/podgang"
+)
+
+// group is a PodGroup. Its finalizer keeps it, once it is deleted, for as long as a pod that hasn't ended names it.
+type group struct {
+	owner    types.UID
+	minCount int32
+	deleted  bool
+}
+
+// state is what the API server has, or the caches. Nothing in it is changed, only replaced.
+type state struct {
+	set           *v1alpha1.PodCliqueSet
+	scalingGroups map[string]*v1alpha1.PodCliqueScalingGroup
+	gangs         map[string]*v1alpha1.PodGang
+	cliques       map[string]*v1alpha1.PodClique
+	pods          map[string]*corev1.Pod
+	groups        map[string]group
+}
+
+type world struct {
+	*rand.Rand
+	live, cache state
+	now         time.Time
+	uids        int
+	// writes counts what controllers wrote.
+	writes int
+	// faults are the invariants that were broken.
+	faults []string
+}
+
+func newWorld(random *rand.Rand, set *v1alpha1.PodCliqueSet) *world {
+	empty := func() state {
+		return state{set, map[string]*v1alpha1.PodCliqueScalingGroup{}, map[string]*v1alpha1.PodGang{}, map[string]*v1alpha1.PodClique{},
+			map[string]*corev1.Pod{}, map[string]group{}}
+	}
+	return &world{Rand: random, live: empty(), cache: empty(), now: time.Unix(1_800_000_000, 0)}
+}
+
+func (w *world) uid() types.UID {
+	w.uids++
+	return types.UID(fmt.Sprint("uid-", w.uids))
+}
+
+func (w *world) fault(format string, args ...any) {
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// seen brings one kind of the caches, or all, up to date.
+func (w *world) seen(kind int) {
+	all := kind < 0
+	if all || kind == 0 {
+		w.cache.set = w.live.set
+	}
+	if all || kind == 1 {
+		w.cache.scalingGroups = maps.Clone(w.live.scalingGroups)
+	}
+	if all || kind == 2 {
+		w.cache.gangs = maps.Clone(w.live.gangs)
+	}
+	if all || kind == 3 {
+		w.cache.cliques = maps.Clone(w.live.cliques)
+	}
+	if all || kind == 4 {
+		w.cache.pods = maps.Clone(w.live.pods)
+	}
+	if all || kind == 5 {
+		w.cache.groups = maps.Clone(w.live.groups)
+	}
+}
+
+// syncSet plays the controller of sets. It doesn't plan before the caches have what it wrote, as the tracker sees to.
+func (w *world) syncSet() {
+	if !maps.Equal(w.cache.cliques, w.live.cliques) || !maps.Equal(w.cache.gangs, w.live.gangs) || !maps.Equal(w.cache.scalingGroups, w.live.scalingGroups) {
+		return
+	}
+	observed := podcliqueset.Set{Object: w.cache.set, ScalingGroups: w.cache.scalingGroups, PodGangs: w.cache.gangs, PodCliques: w.cache.cliques}
+	children := observed.Children()
+	for _, config := range children.ScalingGroups {
+		wanted, before := plan.Configuration[v1alpha1.PodCliqueScalingGroup](config), w.live.scalingGroups[*config.Name]
+		if before != nil {
+			wanted.Status = before.Status
+			if wanted.Spec.Replicas == nil {
+				wanted.Spec.Replicas = before.Spec.Replicas
+			}
+		}
+		apply(w, w.live.scalingGroups, before, wanted, func(o *v1alpha1.PodCliqueScalingGroup) any { return o.Spec })
+	}
+	for _, config := range children.PodGangs {
+		wanted, before := plan.Configuration[v1alpha1.PodGang](config), w.live.gangs[*config.Name]
+		if before != nil {
+			wanted.Status = before.Status
+		}
+		apply(w, w.live.gangs, before, wanted, func(o *v1alpha1.PodGang) any { return o.Spec })
+	}
+	for _, config := range children.PodCliques {
+		wanted, before := plan.Configuration[v1alpha1.PodClique](config), w.live.cliques[*config.Name]
+		if before != nil {
+			wanted.Status = before.Status
+			if wanted.Spec.Replicas == nil {
+				wanted.Spec.Replicas = before.Spec.Replicas
+			}
+		}
+		apply(w, w.live.cliques, before, wanted, func(o *v1alpha1.PodClique) any { return o.Spec })
+	}
+	removals := observed.Removals()
+	for _, podClique := range removals.PodCliques {
+		w.writes++
+		w.deleteClique(podClique.Name)
+	}
+	for _, gang := range removals.PodGangs {
+		w.writes++
+		w.deleteGang(gang.Name)
+	}
+}
+
+// apply writes what a configuration says unless it is so already.
+func apply[T metav1.Object](w *world, to map[string]T, before, wanted T, spec func(T) any) {
+	if _, exists := to[wanted.GetName()]; !exists {
+		wanted.SetUID(w.uid())
+		wanted.SetGeneration(1)
+		wanted.SetManagedFields([]metav1.ManagedFieldsEntry{{
+			Manager: plan.SetManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
+		}})
+	} else {
+		wanted.SetUID(before.GetUID())
+		wanted.SetGeneration(before.GetGeneration())
+		wanted.SetManagedFields(before.GetManagedFields())
+		if equality.Semantic.DeepEqual(before, wanted) {
+			return
+		}
+		if !equality.Semantic.DeepEqual(spec(before), spec(wanted)) {
+			wanted.SetGeneration(before.GetGeneration() + 1)
+		}
+	}
+	w.writes++
+	to[wanted.GetName()] = wanted
+}
+
+// deleteClique deletes a PodClique, and its pods with it.
+func (w *world) deleteClique(name string) {
+	podClique := w.live.cliques[name]
+	delete(w.live.cliques, name)
+	for _, pod := range w.live.pods {
+		if podClique != nil && metav1.IsControlledBy(pod, podClique) {
+			w.deletePod(pod.Name)
+		}
+	}
+}
+
+// deleteGang deletes a PodGang, and its groups with it.
+func (w *world) deleteGang(name string) {
+	gang := w.live.gangs[name]
+	delete(w.live.gangs, name)
+	for name, found := range w.live.groups {
+		if gang != nil && found.owner == gang.UID {
+			w.deleteGroup(name)
+		}
+	}
+}
+
+func (w *world) deletePod(name string) {
+	if pod := w.live.pods[name]; plan.Lives(pod) {
+		w.change(name, func(pod *corev1.Pod) { pod.DeletionTimestamp = ptr.To(metav1.NewTime(w.now)) })
+	}
+}
+
+func (w *world) deleteGroup(name string) {
+	if found, exists := w.live.groups[name]; exists {
+		found.deleted = true
+		w.live.groups[name] = found
+	}
+	w.finalize()
+}
+
+// finalize plays what removes the finalizers of groups.
+func (w *world) finalize() {
+	for name, found := range w.live.groups {
+		if found.deleted && !slices.ContainsFunc(w.named(w.live.pods, name), func(pod *corev1.Pod) bool {
+			return pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded
+		}) {
+			delete(w.live.groups, name)
+		}
+	}
+}
+
+// named are the pods that name a group, by name.
+func (w *world) named(pods map[string]*corev1.Pod, group string) []*corev1.Pod {
+	var found []*corev1.Pod
+	for _, name := range slices.Sorted(maps.Keys(pods)) {
+		if plan.SchedulerGroupOf(pods[name]) == group {
+			found = append(found, pods[name])
+		}
+	}
+	return found
+}
+
+func (w *world) change(name string, change func(*corev1.Pod)) {
+	pod := w.live.pods[name].DeepCopy()
+	change(pod)
+	w.live.pods[name] = pod
+}
+
+// schedulerGroup is what the caches have of a group for a gang, as the observer says it.
+func (w *world) schedulerGroup(gang *v1alpha1.PodGang) func(string) plan.SchedulerGroup {
+	return func(name string) plan.SchedulerGroup {
+		found, exists := w.cache.groups[name]
+		switch {
+		case !exists:
+			return plan.SchedulerGroup{}
+		case !found.deleted && gang != nil && found.owner == gang.UID:
+			return plan.SchedulerGroup{Exists: true}
+		}
+		return plan.SchedulerGroup{Taken: "an earlier gang has it", Exists: slices.ContainsFunc(w.named(w.cache.pods, name), plan.Lives)}
+	}
+}
+
+// clique is a PodClique as the caches have it.
+func (w *world) clique(podClique *v1alpha1.PodClique) (podclique.Clique, bool) {
+	gang := w.cache.gangs[podClique.Labels[v1alpha1.LabelPodGang]]
+	clique := podclique.Clique{Clique: plan.Clique{
+		Object: podClique, Set: w.cache.set, Gang: gang, Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(gang),
+	}}
+	if name := plan.ScalingGroupNameOf(w.cache.set, podClique); name != "" {
+		if clique.ScalingGroup = w.cache.scalingGroups[name]; clique.ScalingGroup == nil {
+			return clique, false
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.cache.pods)) {
+		if pod := w.cache.pods[name]; metav1.IsControlledBy(pod, podClique) {
+			clique.Pods = append(clique.Pods, pod)
+		}
+	}
+	return clique, true
+}
+
+// gang is a PodGang as the caches have it.
+func (w *world) gang(object *v1alpha1.PodGang) (podgang.Gang, bool) {
+	gang := podgang.Gang{Replica: plan.Replica{
+		Set: w.cache.set, Gang: object, Cliques: map[string]plan.Clique{}, Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(object),
+	}}
+	for _, name := range podgang.PodCliquesOf(object) {
+		if podClique := w.cache.cliques[name]; podClique != nil {
+			clique, complete := w.clique(podClique)
+			if !complete {
+				return gang, false
+			}
+			gang.Cliques[name] = clique.Clique
+		}
+	}
+	return gang, true
+}
