@@ -177,6 +177,8 @@ func TestCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clique := plantest.Clique(t, plantest.Workers(), "train-alone-0", plantest.AllPods)
 			test.state(clique.Pods[0])
+			// All are of the podSpec that the PodClique has.
+			test.want.Updated = test.want.Pods
 			if diff := cmp.Diff(map[string]*plan.Counts{"train-alone-0": &test.want}, clique.Counts()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -202,7 +204,7 @@ func TestCountsOfPodGroups(t *testing.T) {
 	clique.Pods = []*corev1.Pod{clique.PodsByName()["train-worker-0-0-2"]}
 	plantest.Ready(clique.Pods[0])
 	if diff := cmp.Diff(map[string]*plan.Counts{
-		"train-worker-0-0": {Pods: 1, Scheduled: 1, Available: 1, Ready: 1, Created: 3},
+		"train-worker-0-0": {Pods: 1, Scheduled: 1, Available: 1, Ready: 1, Updated: 1, Created: 3},
 		"train-worker-0-1": {},
 	}, clique.Counts()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

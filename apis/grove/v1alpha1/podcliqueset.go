@@ -125,7 +125,7 @@ type UpdateStrategy struct {
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:XValidation:rule=`type(self) == int ? self >= 1 && self <= 9999 : self.size() <= 4 && self.matches('^([1-9][0-9]?|100)%$')`,message=`must be a number from 1 on, or a percentage from 1% to 100%`
+	// +kubebuilder:validation:XValidation:rule=`type(self) == int ? self >= 1 && self <= 9999 : self.size() <= 4 && self.matches('^([1-9][0-9]?|100)%$')`,message=`must be a number of at least 1, or a percentage from 1% to 100%`
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
 	// +optional

@@ -208,7 +208,7 @@ func (w *world) unsettled() string {
 		for id := range clique.Identities() {
 			wanted[id.Name] = true
 			if pod := w.live.pods[id.Name]; pod == nil {
-				return "pod " + id.Name + " is missing: " + clique.Waits()
+				return "pod " + id.Name + " is missing: " + clique.Waits(w.now)
 			} else if pod.Spec.NodeName == "" {
 				return "pod " + id.Name + " waits for a place for ever"
 			}

@@ -248,8 +248,12 @@ func (w *world) clique(podClique *v1alpha1.PodClique) (podclique.Clique, bool) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.cache.pods)) {
-		if pod := w.cache.pods[name]; metav1.IsControlledBy(pod, podClique) {
+		pod := w.cache.pods[name]
+		if metav1.IsControlledBy(pod, podClique) {
 			clique.Pods = append(clique.Pods, pod)
+		}
+		if pod.Labels[v1alpha1.LabelPodGang] == podClique.Labels[v1alpha1.LabelPodGang] {
+			clique.Siblings = append(clique.Siblings, pod)
 		}
 	}
 	return clique, true

@@ -46,9 +46,8 @@ func (s Set) Status(report plan.Report, fresh bool, now time.Time) v1alpha1.PodC
 		waiting = applied.Message
 	}
 	s.setScaling(conditions)
-	s.setConditions(conditions, status, waiting)
+	s.setConditions(conditions, status, update, waiting)
 	sums.setDegraded(conditions)
-	s.setUpdating(conditions, update)
 	status.Conditions = conditions.List
 	return status
 }
@@ -213,7 +212,7 @@ func (s Set) waitingGroups() (reason, message string) {
 	return "", ""
 }
 
-func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, waiting string) {
+func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqueSetStatus, update updating, waiting string) {
 	available := status.Phase == v1alpha1.PodCliqueSetAvailable || status.Phase == v1alpha1.PodCliqueSetCompleted ||
 		status.Phase == v1alpha1.PodCliqueSetUpdating && status.AvailableReplicas == s.Object.Spec.Replicas
 	reason, message := v1alpha1.ReasonAllReplicasAvailable, fmt.Sprintf("%d of %d replicas available", status.AvailableReplicas, s.Object.Spec.Replicas)
@@ -228,7 +227,7 @@ func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqu
 	for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionReady} {
 		conditions.SetBool(kind, available, reason, message)
 	}
-	conditions.SetBool(v1alpha1.ConditionProgressing, !available, reason, message)
+	s.setProgressing(conditions, update, available, reason, message)
 	if status.Phase == v1alpha1.PodCliqueSetCompleted {
 		conditions.SetBool(v1alpha1.ConditionComplete, true, v1alpha1.ReasonSucceeded, "every replica has run to its end")
 	} else {
@@ -236,10 +235,12 @@ func (s Set) setConditions(conditions *plan.Conditions, status v1alpha1.PodCliqu
 	}
 }
 
-// setUpdating says what an update does.
-func (s Set) setUpdating(conditions *plan.Conditions, update updating) {
+// setProgressing says what an update does or, where there is none, whether the set isn't what its spec says yet. It is set once: a condition that
+// is set twice would turn, and be written, each time.
+func (s Set) setProgressing(conditions *plan.Conditions, update updating, available bool, reason, message string) {
 	switch {
 	case !update.active():
+		conditions.SetBool(v1alpha1.ConditionProgressing, !available, reason, message)
 	case s.Object.Spec.UpdateStrategy.Paused:
 		conditions.SetBool(v1alpha1.ConditionProgressing, false, v1alpha1.ReasonPaused, "the update is paused; "+update.doing)
 	case update.exceeded:

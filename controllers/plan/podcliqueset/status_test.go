@@ -83,7 +83,7 @@ func TestSetStatus(t *testing.T) {
 			}
 			available := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAvailable)
 			got := []any{status.Phase, status.AvailableReplicas, status.UpdatedReplicas, gangs, available.Message, available.Status == metav1.ConditionTrue}
-			want := []any{test.phase, test.available, test.updated, test.gangs, test.message, test.available == 2}
+			want := []any{test.phase, test.available, test.updated, test.gangs, test.message, test.available == 2 && test.phase != v1alpha1.PodCliqueSetCreating}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
