@@ -1,285 +1,423 @@
 package cases
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	apitypes "k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
-	"sigs.k8s.io/e2e-framework/pkg/types"
+	e2etypes "sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/e2e/cluster"
 )
 
-// setImage edits the image of every clique of a set, as an update does.
-func (s *scope) setImage(set, image string) {
-	s.Helper()
-	s.change(set, func(set *v1alpha1.PodCliqueSet) {
-		for i := range set.Spec.Template.Cliques {
-			set.Spec.Template.Cliques[i].Spec.PodSpec.Containers[0].Image = image
+// newRolling is a set with a standalone clique of 3 pods and a scaling group of 3 replicas of 2 pods, of each of which 1 is needed.
+func newRolling(replicas int32) *v1alpha1.PodCliqueSet {
+	set := newSet("web", replicas, newClique("front", 3, 1), newClique("worker", 2, 2))
+	set.Spec.Template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("team", 3, 1, "worker")}
+	return set
+}
+
+func rollingPods(replicas int) []string {
+	var names []string
+	for i := range replicas {
+		names = append(names, podNames(fmt.Sprintf("web-front-%d", i), 3)...)
+		for g := range 3 {
+			names = append(names, podNames(fmt.Sprintf("web-worker-%d-%d", i, g), 2)...)
 		}
+	}
+	return names
+}
+
+// roll gives all cliques of a set another podSpec, which says so in the environment.
+func (s *scope) roll(set, version string) {
+	s.Helper()
+	s.change(set, func(set *v1alpha1.PodCliqueSet) { setVersion(set, version) })
+}
+
+func setVersion(set *v1alpha1.PodCliqueSet, version string) {
+	for i := range set.Spec.Template.Cliques {
+		set.Spec.Template.Cliques[i].Spec.PodSpec.Containers[0].Env = []corev1.EnvVar{{Name: "VERSION", Value: version}}
+	}
+}
+
+// waitUntilUpdated waits until the last update of a set has ended, and all its pods are of the template.
+func (s *scope) waitUntilUpdated(name string) *v1alpha1.PodCliqueSet {
+	s.Helper()
+	return s.waitForSet(name, "updated", func(set *v1alpha1.PodCliqueSet) string {
+		progress := set.Status.RollingUpdateProgress
+		if set.Status.ObservedGeneration == set.Generation && progress != nil && progress.UpdateEndedAt != nil &&
+			set.Status.UpdatedReplicas == set.Spec.Replicas && set.Status.Phase == v1alpha1.PodCliqueSetAvailable {
+			return ""
+		}
+		return fmt.Sprintf("generation %d, status %+v, progress %+v", set.Generation, set.Status, progress)
 	})
 }
 
-// waitUntilUpdated waits until an update has ended, and returns the UIDs of the pods, which are all of an image.
-func (s *scope) waitUntilUpdated(name, image string, pods ...[]string) map[string]apitypes.UID {
+// mustBeVersion fails the test unless all pods of a set are of a version.
+func (s *scope) mustBeVersion(set, version string) {
 	s.Helper()
-	s.waitForSet(name, "end of the update", func(set *v1alpha1.PodCliqueSet) string {
-		progress := set.Status.RollingUpdateProgress
-		if set.Status.ObservedGeneration != set.Generation || progress == nil || progress.UpdateEndedAt == nil || progress.CurrentlyUpdating != nil ||
-			set.Status.UpdatedReplicas != set.Spec.Replicas || set.Status.Phase != v1alpha1.PodCliqueSetAvailable {
-			return fmt.Sprintf("phase %s, %d updated, progress %+v, conditions %+v", set.Status.Phase, set.Status.UpdatedReplicas, progress, set.Status.Conditions)
-		}
-		return ""
-	})
-	uids := s.waitForPods(name, pods...)
-	all, err := s.podsOf(name)
+	all, err := s.podsOf(set)
 	if err != nil {
 		s.Fatal(err)
 	}
 	for i := range all {
-		if got := all[i].Spec.Containers[0].Image; got != image {
-			s.Errorf("pod %s has the image %s, want %s", all[i].Name, got, image)
+		if got := versionOf(&all[i]); got != version {
+			s.Errorf("pod %s has version %q, want %q", all[i].Name, got, version)
+		}
+	}
+}
+
+func versionOf(pod *corev1.Pod) string {
+	for _, variable := range pod.Spec.Containers[0].Env {
+		if variable.Name == "VERSION" {
+			return variable.Value
+		}
+	}
+	return ""
+}
+
+// podWatch sees every state of a set's pods.
+type podWatch struct {
+	watch watch.Interface
+	done  sync.WaitGroup
+	ready map[string]bool
+	// states is how many it saw, and broken what was wrong with the first that was.
+	states int
+	broken string
+}
+
+// watchPods checks every state of a set's pods, from that where all of those named are ready, by which of them are ready.
+func (s *scope) watchPods(set string, names []string, wrong func(ready map[string]bool) string) *podWatch {
+	s.Helper()
+	list, err := s.core.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	w := &podWatch{ready: map[string]bool{}}
+	for _, name := range names {
+		w.ready[name] = true
+	}
+	w.watch, err = s.core.CoreV1().Pods(s.namespace).Watch(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set), ResourceVersion: list.ResourceVersion})
+	if err != nil {
+		s.Fatal(err)
+	}
+	w.done.Go(func() {
+		for event := range w.watch.ResultChan() {
+			pod, ok := event.Object.(*corev1.Pod)
+			if !ok {
+				continue
+			}
+			w.states++
+			w.ready[pod.Name] = event.Type != watch.Deleted && isReady(pod)
+			if says := wrong(w.ready); says != "" && w.broken == "" {
+				w.broken = fmt.Sprintf("after %d states, with %s %s: %s", w.states, event.Type, pod.Name, says)
+			}
+		}
+	})
+	return w
+}
+
+// check ends the watch, and fails the test if a state was wrong.
+func (w *podWatch) check(s *scope) {
+	s.Helper()
+	w.watch.Stop()
+	w.done.Wait()
+	if w.broken != "" || w.states == 0 {
+		s.Errorf("of %d states that pods went through, one was wrong: %s", w.states, w.broken)
+	}
+}
+
+// rollsByOne says what is wrong where more than one pod of a standalone clique, more than one group replica, or more than one replica of
+// the set of newRolling is away.
+func rollsByOne(ready map[string]bool) string {
+	away := map[string]map[string]bool{}
+	replicas := map[string]bool{}
+	for name, is := range ready {
+		if is {
+			continue
+		}
+		part := strings.Split(name, "-")
+		clique, replica, unit := part[1], part[2], part[3]
+		key := clique + "-" + replica
+		if away[key] == nil {
+			away[key] = map[string]bool{}
+		}
+		away[key][unit] = true
+		replicas[replica] = true
+	}
+	for clique, units := range away {
+		if len(units) > 1 {
+			return fmt.Sprintf("%s lacks %v", clique, slices.Sorted(maps.Keys(units)))
+		}
+	}
+	if len(replicas) > 1 || len(away) > 1 {
+		return fmt.Sprintf("several parts are away at once: %v", away)
+	}
+	return ""
+}
+
+// RollingUpdate checks that an edit reaches all pods, one replica, one group replica, one pod at a time, through everything that may
+// happen meanwhile.
+func RollingUpdate() e2etypes.Feature {
+	return features.New("rolling update").
+		Setup(step(func(s *scope) {
+			s.create(newRolling(2))
+			s.waitForPods("web", rollingPods(2))
+			s.waitUntilAvailable("web")
+		})).
+		Assess("takes one unit away at a time", step(func(s *scope) {
+			watched := s.watchPods("web", rollingPods(2), rollsByOne)
+			s.roll("web", "1")
+			set := s.waitUntilUpdated("web")
+			watched.check(s)
+			s.mustBeVersion("web", "1")
+			progress := set.Status.RollingUpdateProgress
+			if got := fmt.Sprint(progress.UpdatedPodCliqueScalingGroups, progress.UpdatedPodCliques, progress.CurrentlyUpdating); got != "[team] [front] <nil>" {
+				s.Errorf("progress at the end: %s", got)
+			}
+		})).
+		Assess("can be overtaken by another", step(func(s *scope) {
+			watched := s.watchPods("web", rollingPods(2), rollsByOne)
+			s.roll("web", "2")
+			s.waitForVersions("web", "2")
+			s.roll("web", "3")
+			s.waitUntilUpdated("web")
+			watched.check(s)
+			s.mustBeVersion("web", "3")
+		})).
+		Assess("can be reverted", step(func(s *scope) {
+			s.roll("web", "4")
+			s.waitForVersions("web", "4")
+			before := s.podUIDs("web")
+			s.roll("web", "3")
+			untouched := s.ofVersion("web", "3")
+			s.waitUntilUpdated("web")
+			s.mustBeVersion("web", "3")
+			after := s.podUIDs("web")
+			for name := range untouched {
+				if before[name] == untouched[name] && strings.HasPrefix(name, "web-front-1") && after[name] != before[name] {
+					s.Errorf("pod %s matched, and was replaced", name)
+				}
+			}
+		})).
+		Assess("keeps a history", step(func(s *scope) {
+			revisions, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet("web")})
+			if err != nil {
+				s.Fatal(err)
+			}
+			if len(revisions.Items) != 5 {
+				s.Errorf("%d ControllerRevisions, want 5", len(revisions.Items))
+			}
+		})).
+		Assess("restarts by an annotation", step(func(s *scope) {
+			before := s.podUIDs("web")
+			s.mustKubectl("annotate", "pcs/web", v1alpha1.AnnotationRestartedAt+"=now")
+			s.eventually("other pods", func() (string, error) {
+				for name, uid := range s.podUIDs("web") {
+					if before[name] == uid {
+						return name + " is still the same", nil
+					}
+				}
+				return "", nil
+			})
+			s.waitUntilUpdated("web")
+		})).
+		Feature()
+}
+
+// waitForVersions waits until a pod of a set is of a version, and ready.
+func (s *scope) waitForVersions(set, version string) {
+	s.Helper()
+	s.eventually("a ready pod of version "+version, func() (string, error) {
+		all, err := s.podsOf(set)
+		if err != nil {
+			return "", err
+		}
+		for i := range all {
+			if versionOf(&all[i]) == version && isReady(&all[i]) {
+				return "", nil
+			}
+		}
+		return "none", nil
+	})
+}
+
+// ofVersion are the UIDs of those pods of a set that are of a version.
+func (s *scope) ofVersion(set, version string) map[string]types.UID {
+	s.Helper()
+	all, err := s.podsOf(set)
+	if err != nil {
+		s.Fatal(err)
+	}
+	uids := map[string]types.UID{}
+	for i := range all {
+		if versionOf(&all[i]) == version {
+			uids[all[i].Name] = all[i].UID
 		}
 	}
 	return uids
 }
 
-// mustReplace fails the test unless none of the pods named is one from before.
-func (s *scope) mustReplace(before, after map[string]apitypes.UID) {
-	s.Helper()
-	for name, uid := range after {
-		if before[name] == uid {
-			s.Errorf("pod %s wasn't replaced", name)
-		}
-	}
-}
-
-// overlook watches the pods of a set until the returned function is called, which returns the most parts that weren't ready at once.
-func (s *scope) overlook(set string, partOf func(pod *corev1.Pod) string) (most func() []string) {
-	s.Helper()
-	ctx, cancel := context.WithCancel(s.ctx)
-	list, err := s.core.CoreV1().Pods(s.namespace).List(ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
-	if err != nil {
-		s.Fatal(err)
-	}
-	ready := map[string]map[string]bool{}
-	note := func(pod *corev1.Pod, up bool) {
-		part := partOf(pod)
-		if ready[part] == nil {
-			ready[part] = map[string]bool{}
-		}
-		ready[part][pod.Name] = up
-	}
-	for i := range list.Items {
-		note(&list.Items[i], true)
-	}
-	events, err := s.core.CoreV1().Pods(s.namespace).Watch(ctx, metav1.ListOptions{LabelSelector: ofSet(set), ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		s.Fatal(err)
-	}
-	var worst []string
-	var done sync.WaitGroup
-	done.Go(func() {
-		for event := range events.ResultChan() {
-			pod, ok := event.Object.(*corev1.Pod)
-			if !ok {
-				continue
-			}
-			note(pod, event.Type != watch.Deleted && pod.DeletionTimestamp == nil && isReady(pod))
-			var down []string
-			for part, pods := range ready {
-				if slices.Contains(slices.Collect(maps.Values(pods)), false) {
-					down = append(down, part)
-				}
-			}
-			if len(down) > len(worst) {
-				worst = down
-			}
-		}
-	})
-	return func() []string {
-		cancel()
-		events.Stop()
-		done.Wait()
-		return worst
-	}
-}
-
-// RollingUpdate checks how pods are replaced after a podSpec has changed.
-func RollingUpdate() types.Feature {
-	base0, scaled0 := duoPods("duo", 0)
-	base1, scaled1 := duoPods("duo", 1)
-	all := slices.Concat(base0, scaled0, base1, scaled1)
-	var before map[string]apitypes.UID
-	return features.New("rolling update").
+// UpdateOfBroken checks that a set none of whose pods works is repaired by an edit alone, in one wave.
+func UpdateOfBroken() e2etypes.Feature {
+	var before map[string]types.UID
+	return features.New("update of what is broken").
 		Setup(step(func(s *scope) {
-			s.create(newDuo("duo", longDelay))
-			before = s.waitForPods("duo", all)
-			s.waitUntilAvailable("duo")
-		})).
-		Assess("one part of one replica at a time", step(func(s *scope) {
-			replicas := s.overlook("duo", func(pod *corev1.Pod) string { return pod.Labels[v1alpha1.LabelPodGang] })
-			parts := s.overlook("duo", func(pod *corev1.Pod) string {
-				if g := pod.Labels[v1alpha1.LabelGroupReplicaIndex]; g != "" {
-					return pod.Labels[v1alpha1.LabelPodGang] + "/" + g
-				}
-				return pod.Name
-			})
-			s.setImage("duo", "example.com/v2")
-			after := s.waitUntilUpdated("duo", "example.com/v2", all)
-			s.mustReplace(before, after)
-			if down := replicas(); len(down) != 1 {
-				s.Errorf("replicas were down at once: %v", down)
+			set := newRolling(2)
+			for i := range set.Spec.Template.Cliques {
+				clique := &set.Spec.Template.Cliques[i]
+				clique.Annotations = map[string]string{cluster.AnnotationNobody: cluster.AnnotationNobodyValue}
+				// There is nobody to end them, either.
+				clique.Spec.PodSpec.TerminationGracePeriodSeconds = ptr.To[int64](0)
 			}
-			if down := parts(); len(down) != 1 {
-				s.Errorf("pods or group replicas were down at once: %v", down)
-			}
-			before = after
+			s.create(set)
+			s.waitForBound(rollingPods(2))
+			before = s.podUIDs("web")
 		})).
-		Assess("what is not of a podSpec replaces nothing", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) {
-				set.Spec.Template.Cliques[0].Labels = map[string]string{"team": "blue"}
-				set.Spec.Template.TerminationDelay.Duration *= 2
-			})
-			s.eventually("the label on a pod", func() (string, error) {
-				pod, err := s.core.CoreV1().Pods(s.namespace).Get(s.ctx, "duo-a-1-1", metav1.GetOptions{})
-				if err != nil || pod.Labels["team"] == "blue" {
-					return "", err
-				}
-				return fmt.Sprint(pod.Labels), nil
-			})
-			s.mustKeep(before, s.waitForPods("duo", all))
-		})).
-		Assess("a restart of one clique", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) {
-				set.Spec.Template.Cliques[1].Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "today"}
-			})
-			after := s.waitForSuccessors("duo", before, "duo-b-0-0-0", "duo-b-0-1-0", "duo-b-1-0-0", "duo-b-1-1-0")
-			before = after
-		})).
-		Assess("a revert in the middle touches nothing that still matches", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 1 })
-			s.setImage("duo", "example.com/v3")
-			after := s.waitForSuccessors("duo", before, slices.Concat(base1, scaled1)...)
-			s.setImage("duo", "example.com/v2")
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 0 })
-			again := s.waitUntilUpdated("duo", "example.com/v2", all)
-			s.mustKeep(maps.Collect(only(after, slices.Concat(base0, scaled0))), again)
-		})).
-		Feature()
-}
-
-// only are the entries of a map under some keys.
-func only(all map[string]apitypes.UID, keys []string) func(yield func(string, apitypes.UID) bool) {
-	return func(yield func(string, apitypes.UID) bool) {
-		for _, key := range keys {
-			if !yield(key, all[key]) {
-				return
-			}
-		}
-	}
-}
-
-// UpdateStrategies checks updates that are paused, left to people, coherent, or repair what is broken.
-func UpdateStrategies() types.Feature {
-	base0, scaled0 := duoPods("duo", 0)
-	base1, scaled1 := duoPods("duo", 1)
-	all := slices.Concat(base0, scaled0, base1, scaled1)
-	var before map[string]apitypes.UID
-	return features.New("update strategies").
-		Setup(step(func(s *scope) {
-			s.create(newDuo("duo", longDelay))
-			before = s.waitForPods("duo", all)
-			s.waitUntilAvailable("duo")
-		})).
-		Assess("paused", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true })
-			s.setImage("duo", "example.com/v2")
-			s.waitForSet("duo", "Paused", func(set *v1alpha1.PodCliqueSet) string {
-				for _, condition := range set.Status.Conditions {
-					if condition.Type == v1alpha1.ConditionProgressing && condition.Reason == v1alpha1.ReasonPaused {
-						return ""
+		Assess("replaces all at once", step(func(s *scope) {
+			s.roll("web", "1")
+			s.eventually("other pods, none of which is ready", func() (string, error) {
+				now := s.ofVersion("web", "1")
+				for _, name := range rollingPods(2) {
+					if uid, ok := now[name]; !ok || uid == before[name] {
+						return name + " is still the same", nil
 					}
 				}
-				return fmt.Sprintf("%+v", set.Status.Conditions)
+				return "", nil
 			})
-			s.mustKeep(before, s.waitForPods("duo", all))
-			s.delete(pods, "duo-a-1-1", metav1.DeleteOptions{})
-			before = s.waitForSuccessors("duo", before, "duo-a-1-1")
-			if image := s.pod("duo-a-1-1").Spec.Containers[0].Image; image == "example.com/v2" {
-				s.Error("a pod that was lost elsewhere came back with the new podSpec")
-			}
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = false })
-			before = s.waitUntilUpdated("duo", "example.com/v2", all)
 		})).
-		Assess("OnDelete", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete })
-			s.setImage("duo", "example.com/v3")
-			s.eventually("the new image in a PodClique", func() (string, error) {
-				podClique, err := s.grove.GroveV1alpha1().PodCliques(s.namespace).Get(s.ctx, "duo-a-1", metav1.GetOptions{})
-				if err != nil || podClique.Spec.PodSpec.Containers[0].Image == "example.com/v3" {
-					return "", err
-				}
-				return podClique.Spec.PodSpec.Containers[0].Image, nil
-			})
-			s.delete(pods, "duo-a-0-1", metav1.DeleteOptions{})
-			before = s.waitForSuccessors("duo", before, "duo-a-0-1")
-			if image := s.pod("duo-a-0-1").Spec.Containers[0].Image; image != "example.com/v3" {
-				s.Errorf("the pod that was deleted has image %s", image)
+		Assess("ends once they are ready", step(func(s *scope) {
+			s.waitForBound(rollingPods(2))
+			for _, name := range rollingPods(2) {
+				s.makeReady(name)
 			}
-			s.mustKubectl("delete", "pods", "--selector="+ofSet("duo"))
-			before = s.waitUntilUpdated("duo", "example.com/v3", all)
-		})).
-		Assess("Coherent", step(func(s *scope) {
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.Coherent })
-			replicas := s.overlook("duo", func(pod *corev1.Pod) string { return pod.Labels[v1alpha1.LabelPodGang] })
-			s.setImage("duo", "example.com/v4")
-			s.mustReplace(before, s.waitUntilUpdated("duo", "example.com/v4", all))
-			if down := replicas(); len(down) != 1 {
-				s.Errorf("replicas were down at once: %v", down)
-			}
-		})).
-		Assess("history", step(func(s *scope) {
-			revisions := strings.Fields(s.mustKubectl("get", "controllerrevisions", "--selector="+ofSet("duo"), "--output=name"))
-			if len(revisions) != 4 {
-				s.Errorf("revisions: %v", revisions)
-			}
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.RevisionHistoryLimit = new(int32) })
-			s.eventually("one revision", func() (string, error) {
-				list, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet("duo")})
-				if err != nil || len(list.Items) == 1 {
-					return "", err
-				}
-				return fmt.Sprintf("%d revisions", len(list.Items)), nil
-			})
+			s.waitUntilUpdated("web")
 		})).
 		Feature()
 }
 
-// Repair checks that a set whose pods are all broken is repaired by an apply alone, in one wave.
-func Repair() types.Feature {
-	return features.New("repair of a broken podSpec").
-		Assess("in one wave", step(func(s *scope) {
-			set := s.onOwnNodes(newDuo("duo", longDelay))
-			set.Spec.Template.Cliques[0].Spec.PodSpec.NodeSelector["missing"] = "true"
-			s.create(set)
-			base0, scaled0 := duoPods("duo", 0)
-			base1, scaled1 := duoPods("duo", 1)
-			s.addNodes(zone, rack, 8)
-			s.waitForCondition("duo-1", v1alpha1.ConditionScheduled, metav1.ConditionFalse, says)
-			s.change("duo", func(set *v1alpha1.PodCliqueSet) {
-				delete(set.Spec.Template.Cliques[0].Spec.PodSpec.NodeSelector, "missing")
+// UpdateHeldBack checks what holds an update back: a pause, a partition, a deadline, and OnDelete.
+func UpdateHeldBack() e2etypes.Feature {
+	strategy := func(s *scope, change func(strategy *v1alpha1.UpdateStrategy)) {
+		s.change("web", func(set *v1alpha1.PodCliqueSet) { change(&set.Spec.UpdateStrategy) })
+	}
+	progressing := func(s *scope, reason string) {
+		s.Helper()
+		s.waitForSet("web", reason, func(set *v1alpha1.PodCliqueSet) string {
+			condition := meta.FindStatusCondition(set.Status.Conditions, v1alpha1.ConditionProgressing)
+			if condition != nil && condition.Reason == reason && condition.ObservedGeneration == set.Generation {
+				return ""
+			}
+			return fmt.Sprintf("%+v", set.Status.Conditions)
+		})
+	}
+	return features.New("update held back").
+		Setup(step(func(s *scope) {
+			s.create(newSet("web", 3, newClique("front", 2, 2)))
+			s.waitUntilAvailable("web")
+		})).
+		Assess("by a pause", step(func(s *scope) {
+			strategy(s, func(strategy *v1alpha1.UpdateStrategy) { strategy.Paused = true })
+			before := s.podUIDs("web")
+			s.roll("web", "1")
+			progressing(s, v1alpha1.ReasonPaused)
+			s.bringUpAnother()
+			s.mustKeep(before, s.podUIDs("web"))
+		})).
+		Assess("by a partition", step(func(s *scope) {
+			strategy(s, func(strategy *v1alpha1.UpdateStrategy) { strategy.Paused, strategy.Partition = false, 2 })
+			s.waitForSet("web", "one replica updated", func(set *v1alpha1.PodCliqueSet) string {
+				if progress := set.Status.RollingUpdateProgress; set.Status.UpdatedReplicas == 1 && progress.UpdateEndedAt != nil {
+					return ""
+				}
+				return fmt.Sprintf("%+v", set.Status)
 			})
-			s.waitForPods("duo", base0, scaled0, base1, scaled1)
-			s.waitUntilAvailable("duo")
+			for name, version := range map[string]string{"web-front-0-0": "", "web-front-1-1": "", "web-front-2-0": "1", "web-front-2-1": "1"} {
+				if got := versionOf(s.pod(name)); got != version {
+					s.Errorf("pod %s has version %q, want %q", name, got, version)
+				}
+			}
+		})).
+		Assess("and a pod that is lost below it comes back as it was", step(func(s *scope) {
+			uid := s.pod("web-front-0-0").UID
+			s.delete(pods, "web-front-0-0", metav1.DeleteOptions{})
+			s.waitForReplacement(pods, "web-front-0-0", uid)
+			if got := versionOf(s.pod("web-front-0-0")); got != "" {
+				s.Errorf("it has version %q", got)
+			}
+			strategy(s, func(strategy *v1alpha1.UpdateStrategy) { strategy.Partition = 0 })
+			s.waitUntilUpdated("web")
+			s.mustBeVersion("web", "1")
+		})).
+		Assess("while it is scaled", step(func(s *scope) {
+			s.change("web", func(set *v1alpha1.PodCliqueSet) {
+				setVersion(set, "2")
+				set.Spec.Replicas = 5
+			})
+			s.waitForVersions("web", "2")
+			s.change("web", func(set *v1alpha1.PodCliqueSet) { set.Spec.Replicas = 2 })
+			s.waitUntilUpdated("web")
+			s.mustBeVersion("web", "2")
+			s.mustExist("web", podNames("web-front-0", 2), podNames("web-front-1", 2))
+		})).
+		Assess("by OnDelete", step(func(s *scope) {
+			strategy(s, func(strategy *v1alpha1.UpdateStrategy) { strategy.Type = v1alpha1.OnDelete })
+			before := s.podUIDs("web")
+			s.roll("web", "3")
+			s.bringUpAnother()
+			s.mustKeep(before, s.podUIDs("web"))
+			for i := range 2 {
+				name := "web-front-" + strconv.Itoa(i) + "-1"
+				s.delete(pods, name, metav1.DeleteOptions{})
+				s.waitForReplacement(pods, name, before[name])
+				if got := versionOf(s.pod(name)); got != "3" {
+					s.Errorf("pod %s has version %q", name, got)
+				}
+			}
+		})).
+		Feature()
+}
+
+// UpdateInterrupted checks that an update whose operator dies in the middle, again and again, goes on from what it finds, and takes no
+// more away than it would have.
+func UpdateInterrupted() e2etypes.Feature {
+	const kills = 4
+	return features.New("update interrupted").
+		Assess("goes on where it was", step(func(s *scope) {
+			operator := s.startOperator()
+			s.create(newRolling(2))
+			s.waitForPods("web", rollingPods(2))
+			s.waitUntilAvailable("web")
+			watched := s.watchPods("web", rollingPods(2), rollsByOne)
+			s.roll("web", "1")
+			for kill := range kills {
+				// Each time a bit later.
+				s.eventually("pods of the new version", func() (string, error) {
+					if have, want := len(s.ofVersion("web", "1")), 1+4*kill; have < want {
+						return fmt.Sprintf("%d of %d", have, want), nil
+					}
+					return "", nil
+				})
+				if err := operator.Kill(); err != nil {
+					s.Fatal(err)
+				}
+				operator = s.startOperator()
+			}
+			s.waitUntilUpdated("web")
+			watched.check(s)
+			s.mustBeVersion("web", "1")
+			s.stop(operator)
 		})).
 		Feature()
 }

@@ -24,7 +24,7 @@ type updating struct {
 // Active tells whether there is an update that hasn't ended.
 func (u updating) active() bool { return u.progress != nil && u.progress.UpdateEndedAt == nil }
 
-// updating describes the update. It begins once some pods are of another podSpec than they shall be, and ends once all replicas that the
+// updating describes the update. It begins once the podSpecs have changed, or pods are of another than they shall be, and ends once all replicas that the
 // partition lets take today's podSpecs are done.
 func (s Set) updating(now time.Time) updating {
 	t := plan.TemplateOf(s.Object)
@@ -32,7 +32,7 @@ func (s Set) updating(now time.Time) updating {
 	r, live := s.rollout(t, hashes), s.Object.Status
 	u := updating{progress: live.RollingUpdateProgress.DeepCopy()}
 	changed := live.CurrentGenerationHash != "" && live.CurrentGenerationHash != plan.GenerationHash(s.Object)
-	if pending := s.pending(r); pending && (!u.active() || changed) {
+	if changed || s.pending(r) && !u.active() {
 		u.progress = &v1alpha1.PodCliqueSetRollingUpdateProgress{UpdateStartedAt: seconds(now), LastProgressTime: seconds(now)}
 	} else if !u.active() {
 		return u

@@ -228,3 +228,13 @@ func TestEvictions(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Evictions())
 }
+
+func TestUpdateOfBroken(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateOfBroken())
+}
+
+func TestUpdateHeldBack(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateHeldBack())
+}

@@ -45,3 +45,5 @@ func TestTerminationAfterRestart(t *testing.T) { testenv.Test(t, cases.Terminati
 func TestAutoscalingByMetrics(t *testing.T) {
 	testenv.Test(t, cases.AutoscalingByMetrics())
 }
+
+func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted()) }
