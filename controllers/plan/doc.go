@@ -14,6 +14,9 @@
 //	which children there are, and what their specs say     podcliqueset
 //	which pods exist, come back, and when                   podclique
 //	what the scheduler is told, and whether a unit is up    podgang
+//	when a unit is terminated, and a group recreated        podgang
+//	which replica takes a changed podSpec, and when         podcliqueset
+//	which pods an update replaces now                       podgang
 //	how many group replicas are available                   scalinggroup
 //	how long a status waits                                 nobody here: planners say how urgent it is
 package plan

@@ -18,6 +18,8 @@ type Replica struct {
 	Gang *v1alpha1.PodGang
 	// Cliques are the replica's PodCliques that exist, by name.
 	Cliques map[string]Clique
+	// Siblings are all pods that bear the PodGang's label, also those of PodCliques that it has no pod groups of any more.
+	Siblings []*corev1.Pod
 	// Scheduling is what the scheduler can do for the replica's pods.
 	Scheduling Scheduling
 	// SchedulerGroups tells what there is of a group in the scheduler, by its name.

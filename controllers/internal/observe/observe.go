@@ -69,6 +69,7 @@ func (o Observer) Replica(podGang *v1alpha1.PodGang, podCliques []string) (plan.
 	replica := plan.Replica{
 		Gang:            podGang,
 		Cliques:         map[string]plan.Clique{},
+		Siblings:        siblings,
 		Scheduling:      o.scheduling(siblings),
 		SchedulerGroups: o.schedulerGroups(podGang, podGang, siblings),
 	}

@@ -99,6 +99,11 @@ type Names struct {
 // Names that pods of the replica name.
 func (g Gang) Names() Names {
 	names := Names{Any: map[string]bool{}, Living: map[string]bool{}}
+	for _, pod := range g.Siblings {
+		if group := plan.SchedulerGroupOf(pod); group != "" {
+			names.Any[group] = true
+		}
+	}
 	for _, clique := range g.Cliques {
 		for _, pod := range clique.Pods {
 			if group := plan.SchedulerGroupOf(pod); group != "" {

@@ -199,3 +199,16 @@ func TestPodCliquesOfAGang(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A group lasts as long as pods name it, also those of PodCliques that were turned off and are about to go.
+func TestGroupsOfPodsThatGoAreKept(t *testing.T) {
+	w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+	gang := w.Gang("train-0")
+	for _, clique := range gang.Cliques {
+		gang.Siblings = append(gang.Siblings, clique.Pods...)
+	}
+	clear(gang.Cliques)
+	if names := gang.Names(); !names.Any["train-0"] || names.Living["train-0"] {
+		t.Errorf("names %+v", names)
+	}
+}
