@@ -31,7 +31,7 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i))
 		r.done[i] = r.taken[i] && s.isDone(t, hashes, int32(i))
 		r.takes[i] = r.taken[i] || strategy.Type == v1alpha1.OnDelete
-		busy += int(plan.One(r.taken[i] && !r.done[i]))
+		busy += int(plan.One(r.taken[i] && !r.done[i] && !s.isNew(int32(i))))
 	}
 	if strategy.Paused || s.stopped() {
 		return r
@@ -59,6 +59,16 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 // hasOutdated tells whether pods of a gang are of another podSpec than their PodClique.
 func hasOutdated(gang *v1alpha1.PodGang) bool {
 	return slices.ContainsFunc(gang.Status.PodGroups, func(g v1alpha1.PodGroupStatus) bool { return g.Outdated > 0 })
+}
+
+// isNew tells whether a replica never was available, and has no pods to replace: whatever it waits for isn't the update's.
+func (s Set) isNew(i int32) bool {
+	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+	if gang == nil {
+		return true
+	}
+	record := plan.UnitRecord(gang, gang.Name)
+	return record.AvailableSince == nil && record.TerminatedAt == nil && !hasOutdated(gang)
 }
 
 // moves tells whether a replica takes today's podSpecs that hasn't yet.

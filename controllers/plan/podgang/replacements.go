@@ -87,8 +87,8 @@ type part struct {
 	lacking bool
 }
 
-// free tells whether replacing its outdated pods costs nothing: it isn't ready, or has to be finished, since podSpecs are mixed in it.
-func (p part) free() bool { return len(p.outdated) > 0 && (p.lacking || p.current > 0 || p.busy) }
+// free tells whether replacing its outdated pods costs nothing, since it isn't ready as it is.
+func (p part) free() bool { return len(p.outdated) > 0 && (p.lacking || p.busy) }
 
 // next is the step of a stage, and whether there is nothing left in it to replace or to wait for. Unless all stages before it are done,
 // only what costs nothing is replaced.
@@ -102,10 +102,13 @@ func (s stage) next(maxUnavailable *intstr.IntOrString, first bool) (step Step, 
 		}
 		unavailable += int(plan.One(part.busy || part.free()))
 	}
-	for _, part := range s.parts {
-		if first && len(part.outdated) > 0 && !part.free() && unavailable < s.budget(maxUnavailable) {
-			step.Pods = append(step.Pods, part.outdated...)
-			unavailable++
+	// Those come first in which podSpecs are mixed, to be finished.
+	for _, mixed := range []bool{true, false} {
+		for _, part := range s.parts {
+			if first && len(part.outdated) > 0 && part.current > 0 == mixed && !part.free() && unavailable < s.budget(maxUnavailable) {
+				step.Pods = append(step.Pods, part.outdated...)
+				unavailable++
+			}
 		}
 	}
 	return step, done

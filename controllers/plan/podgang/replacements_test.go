@@ -1,0 +1,109 @@
+package podgang_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan/plantest"
+)
+
+// The replica has a scaling group of 3 replicas of lead-1 and worker-2, and the standalone clique alone of 3 pods, of which 1 is needed.
+func rolling(edit func(set *v1alpha1.PodCliqueSet)) *plantest.World {
+	set := plantest.Workers()
+	set.Spec.Replicas = 1
+	set.Spec.Template.PodCliqueScalingGroups[0].Replicas = ptr.To[int32](3)
+	set.Spec.Template.Cliques[2].Spec.Replicas, set.Spec.Template.Cliques[2].Spec.MinAvailable = ptr.To[int32](3), ptr.To[int32](1)
+	if edit != nil {
+		edit(set)
+	}
+	w := plantest.NewWorld(set, plantest.Ready)
+	w.Settle()
+	return w
+}
+
+func TestReplacements(t *testing.T) {
+	old := func(w *plantest.World, match string) {
+		for _, clique := range w.Cliques {
+			for _, pod := range clique.Pods {
+				if strings.HasPrefix(pod.Name, match) {
+					pod.Labels[v1alpha1.LabelPodTemplateHash] = "old"
+				}
+			}
+		}
+	}
+	group := func(g string) string {
+		return "train-lead-0-" + g + "-0 train-worker-0-" + g + "-0 train-worker-0-" + g + "-1"
+	}
+	for name, test := range map[string]struct {
+		edit  func(set *v1alpha1.PodCliqueSet)
+		world func(t *testing.T, w *plantest.World)
+		want  string
+	}{
+		"nothing to do": {nil, func(*testing.T, *plantest.World) {}, ""},
+		"a group replica goes whole, and first": {nil, func(_ *testing.T, w *plantest.World) {
+			old(w, "train")
+		}, group("0")},
+		"the next one waits": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train-worker-0-1")
+			plantest.Unready(w.Pod(t, "train-worker-0-0-0"))
+		}, ""},
+		"a mixed one is finished first": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train-worker")
+			old(w, "train-lead-0-0")
+			old(w, "train-lead-0-1")
+		}, "train-worker-0-2-0 train-worker-0-2-1"},
+		"one that doesn't serve costs nothing, and takes the turn": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train")
+			plantest.Unready(w.Pod(t, "train-worker-0-2-0"))
+		}, group("2")},
+		"all that is broken goes at once": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train-lead")
+			old(w, "train-alone")
+			for _, name := range []string{"train-lead-0-0-0", "train-lead-0-1-0", "train-lead-0-2-0", "train-alone-0-2"} {
+				plantest.Unready(w.Pod(t, name))
+			}
+		}, "train-alone-0-2 train-lead-0-0-0 train-lead-0-1-0 train-lead-0-2-0"},
+		"standalone cliques come after, a pod at a time": {nil, func(_ *testing.T, w *plantest.World) {
+			old(w, "train-alone")
+		}, "train-alone-0-0"},
+		"as many as may be away": {func(set *v1alpha1.PodCliqueSet) {
+			set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("100%"))
+		}, func(_ *testing.T, w *plantest.World) {
+			old(w, "train-alone")
+		}, "train-alone-0-0 train-alone-0-1"},
+		"all together where they have to be coherent": {func(set *v1alpha1.PodCliqueSet) {
+			set.Spec.UpdateStrategy.Type = v1alpha1.Coherent
+		}, func(_ *testing.T, w *plantest.World) {
+			old(w, "train-alone")
+			old(w, "train-worker-0-1")
+		}, "train-alone-0-0 train-alone-0-1 train-alone-0-2 train-worker-0-1-0 train-worker-0-1-1"},
+		"nothing on delete": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete },
+			func(_ *testing.T, w *plantest.World) { old(w, "train") }, ""},
+		"nothing while paused": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true },
+			func(_ *testing.T, w *plantest.World) { old(w, "train") }, ""},
+		"nothing before all PodCliques have the template": {nil, func(_ *testing.T, w *plantest.World) {
+			old(w, "train")
+			w.PodCliques["train-alone-0"].Spec.PodSpec.Containers[0].Image = "other"
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := rolling(test.edit)
+			test.world(t, w)
+			var names []string
+			for _, step := range w.Gang("train-0").Replacements() {
+				for _, pod := range step.Pods {
+					names = append(names, pod.Name)
+				}
+			}
+			slices.Sort(names)
+			if got := strings.Join(names, " "); got != test.want {
+				t.Errorf("replaces %q, want %q", got, test.want)
+			}
+		})
+	}
+}
