@@ -3,6 +3,8 @@ package plan
 import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+
+	"grove.io/grove/apis/grove/v1alpha1"
 )
 
 // Budget is how many of so many may be unavailable for an update: a number, or a percentage rounded down; one at least, which is the default.
@@ -12,4 +14,9 @@ func Budget(maxUnavailable *intstr.IntOrString, of int) int {
 		return 1
 	}
 	return max(allowed, 1)
+}
+
+// Replaces tells whether Grove replaces pods of an older podSpec by itself.
+func Replaces(set *v1alpha1.PodCliqueSet) bool {
+	return set.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && !set.Spec.UpdateStrategy.Paused
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -42,7 +43,11 @@ func (c Clique) Status(report plan.Report, now time.Time) v1alpha1.PodCliqueStat
 	}
 	conditions.SetBool(v1alpha1.ConditionPodCliqueScheduled, scheduled == "", c.reason(scheduled == ""), message)
 	breach := c.missing(counts, plan.Available)
-	conditions.SetBool(v1alpha1.ConditionMinAvailableBreached, breach != "", c.reason(breach == ""), breach)
+	if updating := status.UpdatedReplicas < status.Replicas && plan.Replaces(c.Set); updating && breach != "" {
+		conditions.Set(v1alpha1.ConditionMinAvailableBreached, metav1.ConditionUnknown, v1alpha1.ReasonUpdating, breach)
+	} else {
+		conditions.SetBool(v1alpha1.ConditionMinAvailableBreached, breach != "", c.reason(breach == ""), breach)
+	}
 	conditions.SetResourcesApplied(report.Of(c.Object), report.Problems)
 	status.Conditions = conditions.List
 	status.FirstAvailableTime = plan.FirstTime(live.FirstAvailableTime, !c.Off() && c.missing(counts, plan.Ready) == "", now)

@@ -28,7 +28,7 @@ type Step struct {
 // the way of its own repair. What works is replaced as far as the budget reaches, and only once what was replaced before is ready.
 func (g Gang) Replacements() []Step {
 	strategy := g.Set.Spec.UpdateStrategy
-	if strategy.Type == v1alpha1.OnDelete || strategy.Paused || g.Object().Status.Phase == v1alpha1.PodGangSucceeded {
+	if !plan.Replaces(g.Set) || g.Object().Status.Phase == v1alpha1.PodGangSucceeded {
 		return nil
 	}
 	if g.taking() {

@@ -57,14 +57,16 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 	}
 	delay := plan.TemplateOf(g.Set).TerminationDelay()
 	var records []v1alpha1.UnitStatus
-	baseTerminated := false
+	baseTerminated, updating := false, g.updating(units)
 	for _, unit := range units {
 		if len(unit.PodGroups) == 0 {
 			continue
 		}
 		was := before[unit.Name]
 		was.Name = unit.Name
-		is := transition(was, sight{enough: unit.Has(plan.Available), ready: unit.Has(plan.Ready)}, delay, now)
+		// What an update takes away comes back, and is no breach.
+		enough := unit.Has(plan.Available) || updating && was.BreachedSince == nil
+		is := transition(was, sight{enough: enough, ready: unit.Has(plan.Ready)}, delay, now)
 		if baseTerminated {
 			// The base unit takes its whole replica along.
 			is.AvailableSince, is.BreachedSince, is.Restarts = nil, nil, was.Restarts
@@ -79,6 +81,13 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 		records = append(records, is)
 	}
 	return records
+}
+
+// updating tells whether an update replaces pods of the gang.
+func (g Gang) updating(units []plan.Unit) bool {
+	return plan.Replaces(g.Set) && slices.ContainsFunc(units, func(u plan.Unit) bool {
+		return slices.ContainsFunc(u.PodGroups, func(g plan.PodGroup) bool { return g.Outdated > 0 })
+	})
 }
 
 // terminated tells whether a unit was terminated from one state of its record to the next.

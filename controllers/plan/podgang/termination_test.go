@@ -210,6 +210,18 @@ func TestNoBreach(t *testing.T) {
 	}
 }
 
+// What an update takes away is no breach.
+func TestUpdateIsNoBreach(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		w := lives(func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = paused })
+		w.Pod(t, "train-worker-0-0-0").Labels[v1alpha1.LabelPodTemplateHash] = "old"
+		plantest.Terminating(w.Pod(t, "train-alone-0-0"))
+		if record := look(w, "train-0", 0).Units[0]; (record.BreachedSince != nil) != paused {
+			t.Errorf("paused %v: %+v", paused, record)
+		}
+	}
+}
+
 // Successors wait until no pod from before the restart is left in their unit, and then all come, with the number that counts.
 func TestSuccessorsComeTogether(t *testing.T) {
 	w := lives(nil)
