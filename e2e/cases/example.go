@@ -238,7 +238,8 @@ func (s *scope) checkExampleChildren() {
 			Replicas:           2,
 			ScheduledReplicas:  2,
 			AvailableReplicas:  2,
-			ReplicaStatuses:    []v1alpha1.ScalingGroupReplicaStatus{{Scheduled: 2, Available: 2}, {ReplicaIndex: 1, Scheduled: 2, Available: 2}},
+			UpdatedReplicas:    2,
+			ReplicaStatuses:    []v1alpha1.ScalingGroupReplicaStatus{{Scheduled: 2, Available: 2, Updated: 2}, {ReplicaIndex: 1, Scheduled: 2, Available: 2, Updated: 2}},
 			Selector: "grove.io/pod-index=0,grove.io/podclique=distributed-training-worker-0," +
 				"grove.io/podcliquescalinggroup=distributed-training-training-infrastructure",
 			Conditions: []metav1.Condition{{Type: "MinAvailableBreached", Status: "False", Reason: "SufficientReplicas"}},
@@ -248,6 +249,12 @@ func (s *scope) checkExampleChildren() {
 		podGang, err := grove.PodGangs(s.namespace).Get(s.ctx, "distributed-training-1", metav1.GetOptions{})
 		if err != nil {
 			return "", err
+		}
+		for i := range podGang.Status.PodGroups {
+			if podGang.Status.PodGroups[i].TemplateHash == "" {
+				return "a pod group without the hash of its podSpec", nil
+			}
+			podGang.Status.PodGroups[i].TemplateHash = ""
 		}
 		return cmp.Diff(v1alpha1.PodGangStatus{
 			ObservedGeneration: podGang.Generation,
@@ -271,7 +278,7 @@ func (s *scope) checkExampleChildren() {
 }
 
 func fullPodGroup(name string, pods int32) v1alpha1.PodGroupStatus {
-	return v1alpha1.PodGroupStatus{Name: name, Desired: pods, Scheduled: pods, Available: pods, Ready: pods, Created: pods}
+	return v1alpha1.PodGroupStatus{Name: name, Desired: pods, Scheduled: pods, Available: pods, Ready: pods, Updated: pods, Created: pods}
 }
 
 // checkDebuggingCommands runs what the documentation recommends, and looks at the columns.

@@ -229,6 +229,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         scalar: string
+    - name: updatedReplicas
+      type:
+        scalar: numeric
 - name: io.grove.grove.apis.grove.v1alpha1.PodCliqueSet
   map:
     fields:
@@ -645,6 +648,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: scheduled
+      type:
+        scalar: numeric
+    - name: updated
       type:
         scalar: numeric
 - name: io.grove.grove.apis.grove.v1alpha1.SchedulingPolicyConfig

@@ -89,6 +89,9 @@ type PodCliqueScalingGroupStatus struct {
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
+	// updatedReplicas is the number of group replicas all of whose pods are of the set's podSpecs.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
 	// replicaStatuses tells of the group replicas in each replica of the set, in the order of those; of the first 1000 at most.
 	// +optional
 	// +listType=atomic
@@ -115,4 +118,7 @@ type ScalingGroupReplicaStatus struct {
 	// available is the number of group replicas whose minimum of pods is ready.
 	// +required
 	Available int32 `json:"available"`
+	// updated is the number of group replicas all of whose pods are of the set's podSpecs.
+	// +optional
+	Updated int32 `json:"updated"`
 }

@@ -64,6 +64,10 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 		}
 		was := before[unit.Name]
 		was.Name = unit.Name
+		if g.leaves(unit) {
+			records = append(records, was)
+			continue
+		}
 		// What an update takes away comes back, and is no breach.
 		enough := unit.Has(plan.Available) || updating && was.BreachedSince == nil
 		is := transition(was, sight{enough: enough, ready: unit.Has(plan.Ready)}, delay, now)
@@ -81,6 +85,14 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 		records = append(records, is)
 	}
 	return records
+}
+
+// leaves tells whether a unit's pods are being scaled in, which the PodGang's spec doesn't say yet: what is missing of it isn't missed.
+func (g Gang) leaves(unit plan.Unit) bool {
+	return slices.ContainsFunc(unit.PodGroups, func(group plan.PodGroup) bool {
+		clique, ok := g.Cliques[group.PodCliqueName]
+		return ok && (clique.Off() || group.GroupReplicaIndex != nil && *group.GroupReplicaIndex >= clique.GroupReplicas())
+	})
 }
 
 // updating tells whether an update replaces pods of the gang.

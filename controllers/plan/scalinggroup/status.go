@@ -4,6 +4,7 @@ package scalinggroup
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,14 +33,16 @@ func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus
 	}
 	replicas := map[int32]plan.GroupReplica{}
 	breach := ""
+	outdated := map[int32]bool{}
 	for n, gang := range slices.SortedFunc(slices.Values(g.PodGangs), byReplica) {
 		here := plan.GroupReplicasOf(plan.UnitsOf(gang), g.Object.Name)
 		if message := g.breachIn(gang, here); message != "" && breach == "" {
 			breach = message
 		}
 		if n < mostReplicas {
-			status.ReplicaStatuses = append(status.ReplicaStatuses, replicaStatus(gang, here))
+			status.ReplicaStatuses = append(status.ReplicaStatuses, replicaStatus(gang, here, g.outdated(gang)))
 		}
+		maps.Copy(outdated, g.outdated(gang))
 		for index, replica := range here {
 			if n == 0 {
 				replicas[index] = replica
@@ -48,8 +51,9 @@ func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus
 			}
 		}
 	}
-	for _, replica := range replicas {
+	for index, replica := range replicas {
 		status.Replicas++
+		status.UpdatedReplicas += plan.One(!outdated[index])
 		status.ScheduledReplicas += plan.One(replica.Scheduled)
 		status.AvailableReplicas += plan.One(replica.Ready)
 	}
@@ -65,13 +69,32 @@ func byReplica(a, b *v1alpha1.PodGang) int {
 }
 
 // replicaStatus counts the group replicas in one replica of the set.
-func replicaStatus(gang *v1alpha1.PodGang, here map[int32]plan.GroupReplica) v1alpha1.ScalingGroupReplicaStatus {
+func replicaStatus(gang *v1alpha1.PodGang, here map[int32]plan.GroupReplica, outdated map[int32]bool) v1alpha1.ScalingGroupReplicaStatus {
 	status := v1alpha1.ScalingGroupReplicaStatus{ReplicaIndex: gang.Spec.ReplicaIndex}
-	for _, replica := range here {
+	for index, replica := range here {
+		status.Updated += plan.One(!outdated[index])
 		status.Scheduled += plan.One(replica.Scheduled)
 		status.Available += plan.One(replica.Ready)
 	}
 	return status
+}
+
+// outdated are the group replicas in a replica of the set that lack pods of the set's podSpecs, or have others.
+func (g ScalingGroup) outdated(gang *v1alpha1.PodGang) map[int32]bool {
+	t, hashes := plan.TemplateOf(g.Set), map[string]string{}
+	for j, hash := range t.PodTemplateHashes() {
+		hashes[plan.PodCliqueName(g.Set.Name, t.Cliques()[j].Name, gang.Spec.ReplicaIndex)] = hash
+	}
+	outdated := map[int32]bool{}
+	for _, unit := range plan.UnitsOf(gang) {
+		for _, group := range unit.PodGroups {
+			if group.PodCliqueScalingGroupName == g.Object.Name && group.GroupReplicaIndex != nil &&
+				(group.TemplateHash != hashes[group.PodCliqueName] || group.Outdated > 0 || group.Updated < group.Created) {
+				outdated[*group.GroupReplicaIndex] = true
+			}
+		}
+	}
+	return outdated
 }
 
 // Urgency is how urgent a change of the scaling group's status is.

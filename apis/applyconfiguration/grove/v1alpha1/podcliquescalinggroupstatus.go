@@ -19,6 +19,8 @@ type PodCliqueScalingGroupStatusApplyConfiguration struct {
 	ScheduledReplicas *int32 `json:"scheduledReplicas,omitempty"`
 	// availableReplicas is the number of group replicas whose minimum of pods is ready.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
+	// updatedReplicas is the number of group replicas all of whose pods are of the set's podSpecs.
+	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
 	// replicaStatuses tells of the group replicas in each replica of the set, in the order of those; of the first 1000 at most.
 	ReplicaStatuses []ScalingGroupReplicaStatusApplyConfiguration `json:"replicaStatuses,omitempty"`
 	// selector matches one pod of each group replica, in the first replica of the set, for the scale subresource. It is one of a
@@ -63,6 +65,14 @@ func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithScheduledReplicas(va
 // If called multiple times, the AvailableReplicas field is set to the value of the last call.
 func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithAvailableReplicas(value int32) *PodCliqueScalingGroupStatusApplyConfiguration {
 	b.AvailableReplicas = &value
+	return b
+}
+
+// WithUpdatedReplicas sets the UpdatedReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UpdatedReplicas field is set to the value of the last call.
+func (b *PodCliqueScalingGroupStatusApplyConfiguration) WithUpdatedReplicas(value int32) *PodCliqueScalingGroupStatusApplyConfiguration {
+	b.UpdatedReplicas = &value
 	return b
 }
 

@@ -13,6 +13,8 @@ type ScalingGroupReplicaStatusApplyConfiguration struct {
 	Scheduled *int32 `json:"scheduled,omitempty"`
 	// available is the number of group replicas whose minimum of pods is ready.
 	Available *int32 `json:"available,omitempty"`
+	// updated is the number of group replicas all of whose pods are of the set's podSpecs.
+	Updated *int32 `json:"updated,omitempty"`
 }
 
 // ScalingGroupReplicaStatusApplyConfiguration constructs a declarative configuration of the ScalingGroupReplicaStatus type for use with
@@ -42,5 +44,13 @@ func (b *ScalingGroupReplicaStatusApplyConfiguration) WithScheduled(value int32)
 // If called multiple times, the Available field is set to the value of the last call.
 func (b *ScalingGroupReplicaStatusApplyConfiguration) WithAvailable(value int32) *ScalingGroupReplicaStatusApplyConfiguration {
 	b.Available = &value
+	return b
+}
+
+// WithUpdated sets the Updated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Updated field is set to the value of the last call.
+func (b *ScalingGroupReplicaStatusApplyConfiguration) WithUpdated(value int32) *ScalingGroupReplicaStatusApplyConfiguration {
+	b.Updated = &value
 	return b
 }
