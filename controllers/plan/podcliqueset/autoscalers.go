@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 
@@ -91,15 +92,32 @@ func (s Set) autoscalers() []*autoscalingv2ac.HorizontalPodAutoscalerApplyConfig
 		for i := range t.config.Metrics {
 			spec.WithMetrics(plan.Configuration[autoscalingv2ac.MetricSpecApplyConfiguration](&t.config.Metrics[i]))
 		}
-		if t.config.Behavior != nil {
-			spec.WithBehavior(plan.Configuration[autoscalingv2ac.HorizontalPodAutoscalerBehaviorApplyConfiguration](t.config.Behavior))
-		}
+		spec.Behavior = behavior(t.config.Behavior)
 		autoscalers = append(autoscalers, autoscalingv2ac.HorizontalPodAutoscaler(t.name, s.Object.Namespace).
 			WithLabels(t.labels).
 			WithOwnerReferences(plan.ControllerReference(s.Object, Kind)).
 			WithSpec(spec))
 	}
 	return autoscalers
+}
+
+// behavior is what a configuration says of how an autoscaler behaves, without rules that say nothing: the API server fills them with its
+// defaults, and they would seem to differ from what was applied. It is nil where nothing is left.
+func behavior(config *autoscalingv2.HorizontalPodAutoscalerBehavior) *autoscalingv2ac.HorizontalPodAutoscalerBehaviorApplyConfiguration {
+	if config == nil {
+		return nil
+	}
+	said := func(rules *autoscalingv2.HPAScalingRules) *autoscalingv2.HPAScalingRules {
+		if rules == nil || equality.Semantic.DeepEqual(rules, &autoscalingv2.HPAScalingRules{}) {
+			return nil
+		}
+		return rules
+	}
+	given := autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: said(config.ScaleUp), ScaleDown: said(config.ScaleDown)}
+	if given.ScaleUp == nil && given.ScaleDown == nil {
+		return nil
+	}
+	return plan.Configuration[autoscalingv2ac.HorizontalPodAutoscalerBehaviorApplyConfiguration](&given)
 }
 
 // unwantedAutoscalers are those of targets that are gone, or aren't autoscaled any more.
