@@ -72,6 +72,9 @@ func (s Set) Children() Children {
 	}
 	cliques := b.cliqueTemplates()
 	rollout := s.rollout(b.template, b.template.PodTemplateHashes())
+	if slices.Contains(rollout.takes, false) {
+		b.earlier = s.past()
+	}
 	for i := range s.Object.Spec.Replicas {
 		for _, clique := range cliques {
 			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i]))
@@ -91,7 +94,9 @@ func (s Set) Children() Children {
 // childBuilder builds the children of one set. It collects the replicas that they will have, which the PodGangs depend on.
 type childBuilder struct {
 	Set
-	template             plan.Template
+	template plan.Template
+	// earlier are the templates that replicas keep which don't take today's.
+	earlier              []map[string]hashed
 	cliqueReplicas       map[string]int32
 	scalingGroupReplicas map[string]int32
 }

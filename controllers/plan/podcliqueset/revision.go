@@ -67,41 +67,54 @@ func (s Set) revisionOf(t plan.Template) *appsv1ac.ControllerRevisionApplyConfig
 		WithRevision(number)
 }
 
-// recorded finds what pods of a clique were made from, by its hash, in the set's ControllerRevisions.
-func (s Set) recorded(clique, hash string) *podTemplate {
+// recordedIn is what a ControllerRevision says; nothing if it can't be read.
+func recordedIn(record *appsv1.ControllerRevision) []podTemplate {
+	var content revision
+	if json.Unmarshal(record.Data.Raw, &content) != nil {
+		return nil
+	}
+	return content.Cliques
+}
+
+// hashed is a podTemplate with its hash.
+type hashed struct {
+	podTemplate
+	is string
+}
+
+// past are the templates of each of the set's ControllerRevisions, by the names of cliques. It is read once for all replicas that keep one.
+func (s Set) past() []map[string]hashed {
+	var revisions []map[string]hashed
 	for _, record := range s.Revisions {
-		var content revision
-		if json.Unmarshal(record.Data.Raw, &content) != nil {
-			continue
+		byClique := map[string]hashed{}
+		for _, template := range recordedIn(record) {
+			byClique[template.Name] = hashed{template, template.hash()}
 		}
-		for i := range content.Cliques {
-			if template := &content.Cliques[i]; template.Name == clique && template.hash() == hash {
-				return template
-			}
+		revisions = append(revisions, byClique)
+	}
+	return revisions
+}
+
+// recorded finds what pods of a clique were made from, by its hash.
+func (b *childBuilder) recorded(clique, hash string) *podTemplate {
+	for _, revision := range b.earlier {
+		if template, ok := revision[clique]; ok && template.is == hash {
+			return &template.podTemplate
 		}
 	}
 	return nil
 }
 
 // before finds what pods of a clique were made from when the other PodCliques of a replica were as they are; nil if that isn't recorded.
-func (s Set) before(clique string, i int32) *podTemplate {
-	for _, record := range s.Revisions {
-		var content revision
-		if json.Unmarshal(record.Data.Raw, &content) != nil {
-			continue
-		}
-		var found *podTemplate
+func (b *childBuilder) before(clique string, i int32) *podTemplate {
+	for _, revision := range b.earlier {
 		fits := true
-		for j := range content.Cliques {
-			template := &content.Cliques[j]
-			podClique := s.PodCliques[plan.PodCliqueName(s.Object.Name, template.Name, i)]
-			fits = fits && (podClique == nil || podClique.Labels[v1alpha1.LabelPodTemplateHash] == template.hash())
-			if template.Name == clique {
-				found = template
-			}
+		for name, template := range revision {
+			podClique := b.PodCliques[plan.PodCliqueName(b.Object.Name, name, i)]
+			fits = fits && (podClique == nil || podClique.Labels[v1alpha1.LabelPodTemplateHash] == template.is)
 		}
-		if fits && found != nil {
-			return found
+		if template, ok := revision[clique]; ok && fits {
+			return &template.podTemplate
 		}
 	}
 	return nil
@@ -127,9 +140,7 @@ func (s Set) staleRevisions() []*appsv1.ControllerRevision {
 		return nil
 	}
 	return slices.DeleteFunc(old[limit:], func(record *appsv1.ControllerRevision) bool {
-		var content revision
-		return json.Unmarshal(record.Data.Raw, &content) == nil &&
-			slices.ContainsFunc(content.Cliques, func(template podTemplate) bool { return inUse[template.hash()] && !s.isCurrent(template) })
+		return slices.ContainsFunc(recordedIn(record), func(template podTemplate) bool { return inUse[template.hash()] && !s.isCurrent(template) })
 	})
 }
 
