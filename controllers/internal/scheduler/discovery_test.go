@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,29 @@ func TestProbe(t *testing.T) {
 				t.Errorf("found %+v; want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// A quota, or a policy, that refuses the dry run once doesn't take topology away from gangs that use it.
+func TestRefusalUnfindsNothing(t *testing.T) {
+	everything := schedulingv1beta1.PodGroupSpec{
+		SchedulingConstraints:       &schedulingv1beta1.PodGroupSchedulingConstraints{},
+		ParentCompositePodGroupName: ptr.To("parent"),
+	}
+	kube := server(t, everything, nil, beta, alpha)
+	discovery := NewDiscovery(kube, "default", "rack")
+	if err := discovery.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := discovery.Found()
+	kube.PrependReactor("patch", "podgroups", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "podgroups"}, probeName, errors.New("exceeded quota"))
+	})
+	if err := discovery.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := discovery.Found(); got != before || !got.Composite {
+		t.Errorf("found %+v after a refusal, and %+v before", got, before)
 	}
 }
 

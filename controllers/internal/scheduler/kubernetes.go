@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	schedulingv1alpha3ac "k8s.io/client-go/applyconfigurations/scheduling/v1alpha3"
 	schedulingv1beta1ac "k8s.io/client-go/applyconfigurations/scheduling/v1beta1"
 	"k8s.io/client-go/informers"
@@ -24,15 +23,8 @@ import (
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/consistency"
 	"grove.io/grove/controllers/internal/index"
-	"grove.io/grove/controllers/internal/runner"
 	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/podgang"
-)
-
-// Groups below a CompositePodGroup, and it, have to name templates in a Workload, which nobody reads and doesn't exist.
-const (
-	templateUnit = "unit"
-	templatePart = "part"
 )
 
 // Kubernetes is the backend for kube-scheduler: one PodGroup of scheduling.k8s.io/v1beta1 for each unit, or for each part of it
@@ -230,74 +222,6 @@ func others[T metav1.Object](indexer cache.Indexer, owner apply.Owner, keep map[
 	})
 }
 
-func podGroups(owner apply.Owner, p podgang.Placement) []*schedulingv1beta1ac.PodGroupApplyConfiguration {
-	var groups []*schedulingv1beta1ac.PodGroupApplyConfiguration
-	for _, group := range p.Groups {
-		key := group.TopologyKey
-		if !p.Divided() {
-			key = p.TopologyKey
-		}
-		spec := podGroupSpec(group.Pods, key)
-		if p.Divided() {
-			spec.WithParentCompositePodGroupName(p.Name).
-				WithWorkloadRef(schedulingv1beta1ac.WorkloadReference().WithWorkloadName(owner.GetName()).WithTemplateName(templatePart))
-		}
-		if p.PriorityClassName != "" {
-			spec.WithPriorityClassName(p.PriorityClassName)
-		}
-		groups = append(groups, schedulingv1beta1ac.PodGroup(group.Name, owner.GetNamespace()).
-			WithLabels(p.Labels).
-			WithAnnotations(p.Annotations).
-			WithOwnerReferences(reference(owner)).
-			WithSpec(spec))
-	}
-	return groups
-}
-
-// reference says that a PodGang controls a group, and doesn't wait for its end: a group that pods name is there as long as they are, so a PodGang
-// that somebody deletes in the foreground would be on its way out for as long as its gang runs, and nothing would tell of it.
-func reference(owner apply.Owner) *metav1ac.OwnerReferenceApplyConfiguration {
-	return plan.ControllerReference(owner, owner.Kind).WithBlockOwnerDeletion(false)
-}
-
-// podGroupSpec is of a gang whose pods go together: into one domain, if a key is given, and when they are preempted.
-func podGroupSpec(pods int32, key string) *schedulingv1beta1ac.PodGroupSpecApplyConfiguration {
-	spec := schedulingv1beta1ac.PodGroupSpec().
-		WithSchedulingPolicy(schedulingv1beta1ac.PodGroupSchedulingPolicy().
-			WithGang(schedulingv1beta1ac.GangSchedulingPolicy().WithMinCount(pods))).
-		WithDisruptionMode(schedulingv1beta1ac.DisruptionMode().WithAll(schedulingv1beta1.AllDisruptionMode{}))
-	if key != "" {
-		spec.WithSchedulingConstraints(schedulingv1beta1ac.PodGroupSchedulingConstraints().
-			WithTopology(schedulingv1beta1ac.TopologyConstraint().WithKey(key)))
-	}
-	return spec
-}
-
-// composite is the root of a unit that is divided; none for others.
-func composite(owner apply.Owner, p podgang.Placement) []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration {
-	if len(p.Groups) == 0 || !p.Divided() {
-		return nil
-	}
-	spec := schedulingv1alpha3ac.CompositePodGroupSpec().
-		WithWorkloadRef(schedulingv1alpha3ac.WorkloadReference().WithWorkloadName(owner.GetName()).WithTemplateName(templateUnit)).
-		WithSchedulingPolicy(schedulingv1alpha3ac.CompositePodGroupSchedulingPolicy().
-			WithGang(schedulingv1alpha3ac.CompositeGangSchedulingPolicy().WithMinGroupCount(int32(len(p.Groups))))).
-		WithDisruptionMode(schedulingv1alpha3ac.CompositeDisruptionMode().WithAll(schedulingv1alpha3.AllCompositeDisruptionMode{}))
-	if p.TopologyKey != "" {
-		spec.WithSchedulingConstraints(schedulingv1alpha3ac.CompositePodGroupSchedulingConstraints().
-			WithTopology(schedulingv1alpha3ac.TopologyConstraint().WithKey(p.TopologyKey)))
-	}
-	if p.PriorityClassName != "" {
-		spec.WithPriorityClassName(p.PriorityClassName)
-	}
-	root := schedulingv1alpha3ac.CompositePodGroup(p.Name, owner.GetNamespace()).
-		WithLabels(p.Labels).
-		WithAnnotations(p.Annotations).
-		WithOwnerReferences(reference(owner)).
-		WithSpec(spec)
-	return []*schedulingv1alpha3ac.CompositePodGroupApplyConfiguration{root}
-}
-
 // DeleteAll deletes groups by their label, but for those that a PodGang of another owner has.
 func (k *Kubernetes) DeleteAll(ctx context.Context, namespace, set string, podGangs []*v1alpha1.PodGang) error {
 	found := k.discovery.Found()
@@ -339,56 +263,4 @@ func (k *Kubernetes) Verdicts(podGang *v1alpha1.PodGang) map[string]string {
 		}
 	}
 	return verdicts
-}
-
-// Watch marks the PodGang that a group is of, or bears the label of.
-func (k *Kubernetes) Watch(all func() []cache.ObjectName, loops ...*runner.Loop) {
-	for _, loop := range loops {
-		runner.WatchLate(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), podGangsOf[*schedulingv1beta1.PodGroup])
-		runner.WatchLate(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), podGangsOf[*schedulingv1alpha3.CompositePodGroup])
-		k.markOnChange(loop, all)
-	}
-}
-
-// markOnChange marks all when the scheduler can do more or less than before.
-func (k *Kubernetes) markOnChange(loop *runner.Loop, all func() []cache.ObjectName) {
-	k.discovery.onChange = append(k.discovery.onChange, func() {
-		for _, key := range all() {
-			loop.Mark(key)
-		}
-	})
-}
-
-// WatchGroups marks those that wait for a group when one comes or goes, and all when groups aren't to be waited for any more.
-func (k *Kubernetes) WatchGroups(all func() []cache.ObjectName, waiting func(podGang cache.ObjectName) []cache.ObjectName, loops ...*runner.Loop) {
-	for _, loop := range loops {
-		runner.WatchLatePresence(loop, k.podGroups.Scheduling().V1beta1().PodGroups().Informer(), func(group *schedulingv1beta1.PodGroup) []cache.ObjectName {
-			return waitingFor(group, waiting)
-		})
-		runner.WatchLatePresence(loop, k.composites.Scheduling().V1alpha3().CompositePodGroups().Informer(), func(group *schedulingv1alpha3.CompositePodGroup) []cache.ObjectName {
-			return waitingFor(group, waiting)
-		})
-		k.markOnChange(loop, all)
-	}
-}
-
-func waitingFor(group metav1.Object, waiting func(podGang cache.ObjectName) []cache.ObjectName) []cache.ObjectName {
-	var all []cache.ObjectName
-	for _, podGang := range podGangsOf(group) {
-		all = append(all, waiting(podGang)...)
-	}
-	return all
-}
-
-// podGangsOf are the PodGangs that a group may stand in the way of: that which it is of or bears the label of and, for one that isn't
-// Grove's, that whose base unit has the name.
-func podGangsOf[T metav1.Object](group T) []cache.ObjectName {
-	if keys := index.ControllerKey(podgang.Kind, group); len(keys) > 0 {
-		return keys
-	}
-	name := group.GetName()
-	if label := group.GetLabels()[v1alpha1.LabelPodGang]; label != "" {
-		name = label
-	}
-	return []cache.ObjectName{cache.NewObjectName(group.GetNamespace(), name)}
 }

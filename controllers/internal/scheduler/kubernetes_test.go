@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	schedulingv1alpha3 "k8s.io/api/scheduling/v1alpha3"
 	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -163,6 +165,43 @@ func TestWrite(t *testing.T) {
 				t.Errorf("sent (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A root asks for a number of parts. It isn't sent while a part of its unit was refused: what was sent is tried, and backs off, without it.
+func TestRootWaitsForItsParts(t *testing.T) {
+	k, sent := backend(t)
+	k.cluster.Kube.(*fake.Clientset).PrependReactor("patch", "podgroups", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if name := action.(clienttesting.PatchActionImpl).Name; name == "web-0.rest" {
+			return true, nil, apierrors.NewForbidden(schedulingv1beta1.Resource("podgroups"), name, errors.New("exceeded quota"))
+		}
+		return false, nil, nil
+	})
+	divided := podgang.Placement{Name: "web-0", Groups: []podgang.PlacementGroup{{Name: "web-0.pack-0", Pods: 3}, {Name: "web-0.rest", Pods: 1}}}
+	err := k.Write(t.Context(), apply.Owner{Object: web, Kind: podgang.Kind, Set: "web"}, []podgang.Placement{divided}, podgang.Names{Any: map[string]bool{}})
+	if problems, rest := apply.Problems(err); rest != nil || len(problems) != 1 {
+		t.Fatalf("problems %v, and %v; want one problem", problems, rest)
+	}
+	if diff := cmp.Diff([]string{"patch podgroups web-0.pack-0"}, sent()); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
+// With a set go the groups of its PodGangs. Those that a successor of its name has made already, or that were left on purpose, stay.
+func TestDeleteAllSparesOthers(t *testing.T) {
+	k, _ := backend(t, groupOf("web-0", "now"), groupOf("web-1", "after"), groupOf("web-2", ""))
+	var restrictions string
+	k.cluster.Kube.(*fake.Clientset).PrependReactor("delete-collection", "podgroups", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		list := action.(clienttesting.DeleteCollectionActionImpl).ListOptions
+		restrictions = list.LabelSelector + "; " + list.FieldSelector
+		return true, nil, nil
+	})
+	if err := k.DeleteAll(t.Context(), "ns", "web", []*v1alpha1.PodGang{web}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "app.kubernetes.io/managed-by=grove,grove.io/podcliqueset=web; metadata.name!=web-1,metadata.name!=web-2"
+	if restrictions != want {
+		t.Errorf("deleted what matches %q, want %q", restrictions, want)
 	}
 }
 
