@@ -36,6 +36,12 @@ CHAOS_DURATION ?= 30m
 chaos: control-plane ## scale, delete, edit, recreate, crash at random for CHAOS_DURATION (default 30m), and check where it ends; SEED repeats a run
 	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/chaos -chaos-duration=$(CHAOS_DURATION) $(if $(SEED),-seed=$(SEED))
 
+FUZZ_TIME ?= 10m
+
+.PHONY: fuzz
+fuzz: ## try random sets and podSpecs against admission and the planners, each for FUZZ_TIME (default 10m)
+	@for target in FuzzPlanner FuzzHash; do go test ./crds -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) || exit 1; done
+
 .PHONY: bench
 bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones; fails on a missed target
 	@go build -o bin/grove-bench ./e2e/cmd/bench

@@ -27,7 +27,7 @@ type admission struct {
 }
 
 // newAdmission returns the admission of each kind.
-func newAdmission(t *testing.T) map[string]admission {
+func newAdmission(t testing.TB) map[string]admission {
 	t.Helper()
 	kinds := map[string]admission{}
 	for _, crd := range internalCRDs(t) {
@@ -78,7 +78,7 @@ func blocking(err *field.Error) bool {
 	}
 }
 
-func parse(t *testing.T, documents []string) []map[string]any {
+func parse(t testing.TB, documents []string) []map[string]any {
 	t.Helper()
 	objects := make([]map[string]any, len(documents))
 	for i, document := range documents {

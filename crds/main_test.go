@@ -45,7 +45,7 @@ type example struct {
 	documents []string
 }
 
-func examples(t *testing.T, dir string) []example {
+func examples(t testing.TB, dir string) []example {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", dir, "*.yaml"))
 	if err != nil || len(paths) == 0 {

@@ -137,7 +137,7 @@ func (c *staticCosts) compile(context *validation.CELSchemaContext) []cel.Compil
 }
 
 // internalCRDs are the CustomResourceDefinitions in the form in which the API server validates them.
-func internalCRDs(t *testing.T) []*apiextensions.CustomResourceDefinition {
+func internalCRDs(t testing.TB) []*apiextensions.CustomResourceDefinition {
 	t.Helper()
 	all, err := crds.All()
 	if err != nil {

@@ -139,7 +139,7 @@ type UpdateStrategy struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule=`self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s)|[0-9]{1,6}([.][0-9]{1,9})?(m|h))+)$')`,message=`must be a duration such as 90s, 30m or 1h30m, and not negative`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(ns|us|µs|ms|s)|[0-9]{1,6}([.][0-9]{1,9})?(m|h))+)$') && duration(self) <= duration('999999h')`,message=`must be a duration such as 90s, 30m or 1h30m, not negative, and at most 999999h`
 	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
 }
 
