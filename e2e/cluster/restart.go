@@ -31,14 +31,23 @@ func (c *Cluster) KillControlPlane(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (c *Cluster) kill(ctx context.Context, program string) error {
+// PID is the process id of a program of the control plane, such as kube-apiserver or etcd.
+func (c *Cluster) PID(program string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(c.dir, "clusters", c.Name, "pids", program+".pid"))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return fmt.Errorf("%s's pid: %w", program, err)
+		return 0, fmt.Errorf("%s's pid: %w", program, err)
+	}
+	return pid, nil
+}
+
+func (c *Cluster) kill(ctx context.Context, program string) error {
+	pid, err := c.PID(program)
+	if err != nil {
+		return err
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill %s: %w", program, err)

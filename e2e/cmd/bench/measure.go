@@ -40,8 +40,8 @@ type life struct {
 	lag time.Duration
 
 	creating, deleting requests
-	// cpu is the operator's while it was created.
-	cpu time.Duration
+	// cpu is what each program used until all pods were ready, and a moment longer.
+	cpu consumption
 }
 
 // parts are what can be measured, in this order. The pods of the last have no kubelet, and never end.
@@ -178,7 +178,7 @@ func (b *bench) create(ctx context.Context, w workload, l *life) error {
 	if w.small {
 		return b.createSmall(ctx, w, l)
 	}
-	before, err := cpuTime(b.operator.PID())
+	before, err := b.consumed()
 	if err != nil {
 		return err
 	}
@@ -201,8 +201,8 @@ func (b *bench) create(ctx context.Context, w workload, l *life) error {
 		return err
 	}
 	l.lag = b.seen.lag.median()
-	after, err := cpuTime(b.operator.PID())
-	l.cpu = after - before
+	after, err := b.consumed()
+	l.cpu = after.since(before)
 	return err
 }
 

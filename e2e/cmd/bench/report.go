@@ -14,7 +14,9 @@ const (
 	// mostRequestsPerManyPods is for many small sets.
 	mostRequestsPerManyPods = 3.0
 	// mostOfBare is for a set beside a bare client with the same pods and PodGroups, where nothing throttles either.
-	mostOfBare    = 1.3
+	mostOfBare = 1.3
+	// mostCPUOfBare is for the processor time of all programs.
+	mostCPUOfBare = 1.4
 	mostSmall     = 500 * time.Millisecond
 	mostSmallTold = 700 * time.Millisecond
 	// mostSmallWorst is for the slowest of all small sets.
@@ -41,6 +43,7 @@ type distribution struct {
 type report struct {
 	rows          []row
 	distributions []distribution
+	cpu           cpuTable
 }
 
 func (r *report) add(what, deployment, grove, figure, target string, met bool) {
@@ -74,6 +77,10 @@ func (r *report) large(plain, bare, grove life, raiseLimits bool) {
 	r.ratio(what+"exist", plain.exist, grove.exist, "10")
 	r.ratio(what+"ready", plain.ready, grove.ready, "8")
 	r.tell("… by a bare client, in PodGroups alike", seconds(plain.ready), seconds(bare.ready), ratio(plain.ready, bare.ready), "")
+	used, of := grove.cpu.total(), bare.cpu.total()
+	r.add("… processor time of all programs, ratio to the bare client", seconds(of), seconds(used), ratio(of, used), fmt.Sprintf("≤ %.1f", mostCPUOfBare),
+		used.Seconds() <= mostCPUOfBare*of.Seconds())
+	r.cpu = cpuTable{plain.cpu, bare.cpu, grove.cpu}
 	if raiseLimits {
 		r.add("… by Grove, ratio to the bare client", seconds(bare.ready), seconds(grove.ready), ratio(bare.ready, grove.ready),
 			fmt.Sprintf("≤ %.1f", mostOfBare), grove.ready.Seconds() <= mostOfBare*bare.ready.Seconds())
@@ -86,7 +93,7 @@ func (r *report) large(plain, bare, grove life, raiseLimits bool) {
 	r.add("requests per pod, created", "", fmt.Sprint(grove.creating.total()), fmt.Sprintf("%.2f", perPod),
 		fmt.Sprintf("≤ %.1f (there 11.8)", mostRequestsPerPod), perPod <= mostRequestsPerPod)
 	r.tell("requests per pod, deleted", "", fmt.Sprint(grove.deleting.total()), fmt.Sprintf("%.2f", float64(grove.deleting.total())/largePods), "")
-	r.tell("operator's CPU while created", "", seconds(grove.cpu), "", "(there 14 s)")
+	r.tell("operator's CPU while created", "", seconds(grove.cpu[operator]), "", "(there 14 s)")
 	r.distribute(fmt.Sprintf("creating the set of %d pods", largePods), grove.creating)
 	r.distribute("deleting it", grove.deleting)
 }
@@ -145,6 +152,7 @@ func (r *report) print(out io.Writer, raiseLimits bool) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.what, row.deployment, row.grove, row.figure, row.target, row.verdict)
 	}
 	table.Flush()
+	r.cpu.print(out)
 	limits := "left at their defaults, 20 and 50 requests per second"
 	if raiseLimits {
 		limits = "raised to 10000 requests per second, so that they throttle nothing"
