@@ -36,6 +36,12 @@ CHAOS_DURATION ?= 30m
 chaos: control-plane ## scale, delete, edit, recreate, crash at random for CHAOS_DURATION (default 30m), and check where it ends; SEED repeats a run
 	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/chaos -chaos-duration=$(CHAOS_DURATION) $(if $(SEED),-seed=$(SEED))
 
+INTERRUPTED_UPDATES ?= 20
+
+.PHONY: interrupted
+interrupted: control-plane ## kill the operator at random points of INTERRUPTED_UPDATES updates (default 20), and check every state of the pods; SEED repeats a run
+	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/quiet -run '^TestUpdateInterrupted$$' -args -interrupted-updates=$(INTERRUPTED_UPDATES) $(if $(SEED),-seed=$(SEED))
+
 .PHONY: bench
 bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones; fails on a missed target
 	@go build -o bin/grove-bench ./e2e/cmd/bench

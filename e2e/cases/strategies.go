@@ -165,18 +165,7 @@ func UpdateStrategies() types.Feature {
 		})).
 		Assess("OnDelete, and then left to Grove", step(func(s *scope) {
 			s.setImage("duo", "example.com/v3b")
-			s.eventually("the new image in all PodCliques", func() (string, error) {
-				list, err := s.grove.GroveV1alpha1().PodCliques(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet("duo")})
-				if err != nil {
-					return "", err
-				}
-				for i := range list.Items {
-					if got := list.Items[i].Spec.PodSpec.Containers[0].Image; got != "example.com/v3b" {
-						return list.Items[i].Name + " has " + got, nil
-					}
-				}
-				return "", nil
-			})
+			s.waitForPodCliquesOf("duo", "example.com/v3b")
 			s.mustKeep(before, s.waitForPods("duo", all))
 			replicas := s.overlook("duo", func(pod *corev1.Pod) string { return pod.Labels[v1alpha1.LabelPodGang] })
 			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.RollingRecreate })

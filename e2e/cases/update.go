@@ -6,13 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	e2etypes "sigs.k8s.io/e2e-framework/pkg/types"
@@ -85,57 +83,6 @@ func versionOf(pod *corev1.Pod) string {
 		}
 	}
 	return ""
-}
-
-// podWatch sees every state of a set's pods.
-type podWatch struct {
-	watch watch.Interface
-	done  sync.WaitGroup
-	ready map[string]bool
-	// states is how many it saw, and broken what was wrong with the first that was.
-	states int
-	broken string
-}
-
-// watchPods checks every state of a set's pods, from that where all of those named are ready, by which of them are ready.
-func (s *scope) watchPods(set string, names []string, wrong func(ready map[string]bool) string) *podWatch {
-	s.Helper()
-	list, err := s.core.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
-	if err != nil {
-		s.Fatal(err)
-	}
-	w := &podWatch{ready: map[string]bool{}}
-	for _, name := range names {
-		w.ready[name] = true
-	}
-	w.watch, err = s.core.CoreV1().Pods(s.namespace).Watch(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set), ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		s.Fatal(err)
-	}
-	w.done.Go(func() {
-		for event := range w.watch.ResultChan() {
-			pod, ok := event.Object.(*corev1.Pod)
-			if !ok {
-				continue
-			}
-			w.states++
-			w.ready[pod.Name] = event.Type != watch.Deleted && isReady(pod)
-			if says := wrong(w.ready); says != "" && w.broken == "" {
-				w.broken = fmt.Sprintf("after %d states, with %s %s: %s", w.states, event.Type, pod.Name, says)
-			}
-		}
-	})
-	return w
-}
-
-// check ends the watch, and fails the test if a state was wrong.
-func (w *podWatch) check(s *scope) {
-	s.Helper()
-	w.watch.Stop()
-	w.done.Wait()
-	if w.broken != "" || w.states == 0 {
-		s.Errorf("of %d states that pods went through, one was wrong: %s", w.states, w.broken)
-	}
 }
 
 // rollsByOne says what is wrong where more than one pod of a standalone clique, more than one group replica, or more than one replica of
@@ -385,39 +332,6 @@ func UpdateHeldBack() e2etypes.Feature {
 					s.Errorf("pod %s has version %q", name, got)
 				}
 			}
-		})).
-		Feature()
-}
-
-// UpdateInterrupted checks that an update whose operator dies in the middle, again and again, goes on from what it finds, and takes no
-// more away than it would have.
-func UpdateInterrupted() e2etypes.Feature {
-	const kills = 4
-	return features.New("update interrupted").
-		Assess("goes on where it was", step(func(s *scope) {
-			operator := s.startOperator()
-			s.create(newRolling(2))
-			s.waitForPods("web", rollingPods(2))
-			s.waitUntilAvailable("web")
-			watched := s.watchPods("web", rollingPods(2), rollsByOne)
-			s.roll("web", "1")
-			for kill := range kills {
-				// Each time a bit later.
-				s.eventually("pods of the new version", func() (string, error) {
-					if have, want := len(s.ofVersion("web", "1")), 1+4*kill; have < want {
-						return fmt.Sprintf("%d of %d", have, want), nil
-					}
-					return "", nil
-				})
-				if err := operator.Kill(); err != nil {
-					s.Fatal(err)
-				}
-				operator = s.startOperator()
-			}
-			s.waitUntilUpdated("web")
-			watched.check(s)
-			s.mustBeVersion("web", "1")
-			s.stop(operator)
 		})).
 		Feature()
 }
