@@ -129,6 +129,14 @@ func RollingUpdate() e2etypes.Feature {
 			set := s.waitUntilUpdated("web")
 			watched.check(s)
 			s.mustBeVersion("web", "1")
+			s.waitForEvent("web", v1alpha1.ReasonUpdateStarted, "begins: 0 of 2 replicas are of them")
+			s.waitForEvent("web", v1alpha1.ReasonUpdateEnded, ": 2 of 2 replicas are of them")
+			for i := range 2 {
+				s.waitForAnEvent("web", v1alpha1.ReasonUpdating, fmt.Sprintf("updating replica %d: recreating pods of front (1 pod)", i))
+				for g := range 3 {
+					s.waitForAnEvent("web", v1alpha1.ReasonUpdating, fmt.Sprintf("updating replica %d: recreating group replica %d of team (2 pods)", i, g))
+				}
+			}
 			progress := set.Status.RollingUpdateProgress
 			if got := fmt.Sprint(progress.UpdatedPodCliqueScalingGroups, progress.UpdatedPodCliques, progress.CurrentlyUpdating); got != "[team] [front] <nil>" {
 				s.Errorf("progress at the end: %s", got)
