@@ -1,12 +1,14 @@
 package cases
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -167,12 +169,8 @@ func RollingUpdate() e2etypes.Feature {
 			}
 		})).
 		Assess("keeps a history", step(func(s *scope) {
-			revisions, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet("web")})
-			if err != nil {
-				s.Fatal(err)
-			}
-			if len(revisions.Items) != 5 {
-				s.Errorf("%d ControllerRevisions, want 5", len(revisions.Items))
+			if revisions := s.revisionsOf("web"); len(revisions) != 5 {
+				s.Errorf("%d ControllerRevisions, want 5", len(revisions))
 			}
 		})).
 		Assess("restarts by an annotation", step(func(s *scope) {
@@ -189,6 +187,17 @@ func RollingUpdate() e2etypes.Feature {
 			s.waitUntilUpdated("web")
 		})).
 		Feature()
+}
+
+// revisionsOf are the ControllerRevisions of a set, in their order.
+func (s *scope) revisionsOf(set string) []appsv1.ControllerRevision {
+	s.Helper()
+	list, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	slices.SortFunc(list.Items, func(a, b appsv1.ControllerRevision) int { return cmp.Compare(a.Revision, b.Revision) })
+	return list.Items
 }
 
 // waitForVersions waits until a pod of a set is of a version, and ready.
