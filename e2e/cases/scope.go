@@ -27,6 +27,8 @@ type Env struct {
 	Config *rest.Config
 	// Kubectl runs kubectl with the same rights, and returns what it wrote to stdout.
 	Kubectl func(ctx context.Context, args ...string) (string, error)
+	// Shell runs a script by bash, where kubectl has the same rights, and returns what it wrote to stdout.
+	Shell func(ctx context.Context, script string) (string, error)
 	// AuditLog is the path of the API server's audit log, for cases that count requests.
 	AuditLog string
 	// InitProgram is the path of grove-initc, for cases that run it as the kubelet would.

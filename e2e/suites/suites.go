@@ -176,6 +176,7 @@ func (l *Local) Env() *cases.Env {
 	env := &cases.Env{
 		Config:            l.cluster.RESTConfig(),
 		Kubectl:           l.cluster.Kubectl,
+		Shell:             l.cluster.Shell,
 		AuditLog:          l.cluster.AuditLog,
 		InitProgram:       l.initc,
 		StartOperator:     l.StartOperator,
