@@ -42,6 +42,12 @@ FUZZ_TIME ?= 10m
 fuzz: ## try random sets and podSpecs against admission and the planners, each for FUZZ_TIME (default 10m)
 	@for target in FuzzPlanner FuzzHash; do go test ./crds -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) || exit 1; done
 
+INTERRUPTED_UPDATES ?= 20
+
+.PHONY: interrupted
+interrupted: control-plane ## kill the operator at random points of INTERRUPTED_UPDATES updates (default 20), and check every state of the pods; SEED repeats a run
+	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/quiet -run '^TestUpdateInterrupted$$' -args -interrupted-updates=$(INTERRUPTED_UPDATES) $(if $(SEED),-seed=$(SEED))
+
 .PHONY: bench
 bench: build ## measure Grove beside a plain Deployment, with default client rate limits and with raised ones; fails on a missed target
 	@go build -o bin/grove-bench ./e2e/cmd/bench

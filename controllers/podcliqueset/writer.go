@@ -25,6 +25,7 @@ import (
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/consistency"
+	"grove.io/grove/controllers/internal/events"
 	"grove.io/grove/controllers/internal/index"
 	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/plan"
@@ -74,6 +75,7 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 			func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions }),
 	}
+	w.status.Written = w.tell
 	w.podCliques.Normal = normalPodSpec
 	// What a revision says can't be changed; its place in their order can.
 	w.revisions.Immutable = func(owned, wanted *appsv1ac.ControllerRevisionApplyConfiguration) *appsv1ac.ControllerRevisionApplyConfiguration {
@@ -90,6 +92,14 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 		return &changed
 	}
 	return w
+}
+
+// tell tells users of a set what became of its update. The events are related to what it updates to, by which they differ from those of others.
+func (w *writer) tell(set *v1alpha1.PodCliqueSet, before, after *v1alpha1.PodCliqueSetStatus) {
+	revision := &corev1.ObjectReference{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "ControllerRevision", Namespace: set.Namespace, Name: podcliqueset.RevisionName(set)}
+	for _, news := range podcliqueset.News(set, before, after) {
+		events.Tell(w.cluster.Recorder, set, revision, news)
+	}
 }
 
 // normalPodSpec leaves out of an owned podSpec what wanted ones never have: the podSpec is owned as a whole, with the empty structs that the

@@ -145,9 +145,22 @@ func (c *controller) replace(ctx context.Context, owner apply.Owner, observed po
 	var errs []error
 	for _, step := range observed.Replacements() {
 		klog.FromContext(ctx).V(2).Info("Replacing outdated pods", "scalingGroup", step.ScalingGroup, "podClique", step.Clique, "pods", len(step.Pods))
-		errs = append(errs, c.pods.Delete(ctx, owner, step.Pods))
+		err := c.pods.Delete(ctx, owner, step.Pods)
+		if errs = append(errs, err); err == nil {
+			events.Tell(c.cluster.Recorder, observed.Set, about(observed, step), observed.Tells(step))
+		}
 	}
 	return utilerrors.NewAggregate(errs)
+}
+
+// about is what tells the events of an update's steps apart: the PodClique, so that those of its pods become one, or of a group replica that pod
+// which goes first. The recorder's scheme has no pods.
+func about(observed podgang.Gang, step podgang.Step) *corev1.ObjectReference {
+	if step.Clique != "" {
+		return &corev1.ObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodClique", Namespace: observed.Set.Namespace, Name: step.Clique}
+	}
+	pod := step.Pods[0]
+	return &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 }
 
 // describe brings the status of one PodGang to what it should be.
@@ -174,8 +187,8 @@ func (c *controller) tell(podGang *v1alpha1.PodGang, before, after *v1alpha1.Pod
 		return
 	}
 	for _, news := range podgang.News(set, podGang, before, after) {
-		events.Tell(c.cluster.Recorder, podGang, news)
-		events.Tell(c.cluster.Recorder, set, news)
+		events.Tell(c.cluster.Recorder, podGang, nil, news)
+		events.Tell(c.cluster.Recorder, set, nil, news)
 	}
 }
 

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	e2etypes "sigs.k8s.io/e2e-framework/pkg/types"
@@ -22,7 +26,12 @@ func Protection(dir string) e2etypes.Feature {
 	return features.New("protection").
 		Setup(step(func(s *scope) {
 			s.mustKubectl("apply", "--server-side", "--validate=strict", "-k", dir)
-			s.createTeam()
+			team := newTeam()
+			team.Spec.Template.PodDisruptionBudget = &v1alpha1.PodDisruptionBudgetConfig{}
+			team.Spec.Template.Cliques[1].Spec.AutoScalingConfig = &v1alpha1.AutoScalingConfig{MaxReplicas: 3}
+			s.create(team)
+			s.waitForPods("job", teamPods())
+			s.waitForAutoscalers("job", "job-proxy-0")
 			s.create(newSet("open", 1, newClique("a", 1, 1)))
 			s.patch(podCliqueSets, "open", `{"metadata": {"annotations": {"`+v1alpha1.AnnotationDisableProtection+`": "true"}}}`)
 			s.waitForChildren("open", names{podCliques: {"open-a-0"}})
@@ -38,6 +47,12 @@ func Protection(dir string) e2etypes.Feature {
 			for _, child := range driftingChildren {
 				s.mustBeRefused(child)
 			}
+			s.mustBeRefused(drifting{autoscalers, "job-proxy-0", `{"spec": {"maxReplicas": 9}}`})
+			s.mustBeRefused(drifting{disruptionBudgets, "job-proxy-0", `{"spec": {"minAvailable": 0}}`})
+			for _, revision := range s.revisionsOf("job") {
+				s.mustBeRefused(drifting{controllerRevisions, revision.Name, `{"revision": 99}`})
+			}
+			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"annotations": {"` + v1alpha1.AnnotationUpdateTo + `": "today"}}}`})
 			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}}`})
 			s.mustBeRefused(drifting{podGangs, "job-0", `{"metadata": {"ownerReferences": null}}`})
 			s.mustBeRefused(drifting{podCliques, "job-worker-0", `{"metadata": {"annotations": {"` + v1alpha1.AnnotationTemplateReplicas + `": "7"}}}`})
@@ -53,6 +68,25 @@ func Protection(dir string) e2etypes.Feature {
 			s.delete(roles, "grove-job", metav1.DeleteOptions{})
 			s.waitForReplacement(roles, "grove-job", was.GetUID())
 			s.waitForChildren("job", names{pods: teamPods()})
+		})).
+		Assess("and what is no child of a set, whatever it is called, isn't either", step(func(s *scope) {
+			labels := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelPodCliqueSet: "job"}
+			mine := metav1.ObjectMeta{Name: "mine", Namespace: s.namespace, Labels: labels}
+			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: mine, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "mine"}, MaxReplicas: 2,
+			}})
+			s.createObject(disruptionBudgets, &policyv1.PodDisruptionBudget{ObjectMeta: mine})
+			s.createObject(controllerRevisions, &appsv1.ControllerRevision{ObjectMeta: mine, Data: runtime.RawExtension{Raw: []byte("{}")}})
+			for _, own := range []drifting{
+				{autoscalers, "mine", `{"spec": {"maxReplicas": 9}}`},
+				{disruptionBudgets, "mine", `{"spec": {"minAvailable": 1}}`},
+				{controllerRevisions, "mine", `{"revision": 99}`},
+			} {
+				if err := s.tryPatch(own); err != nil {
+					s.Error(err)
+				}
+				s.delete(own.kind, own.name, metav1.DeleteOptions{})
+			}
 		})).
 		Assess("an annotation of the set lifts it", step(func(s *scope) {
 			if err := s.tryPatch(drifting{podCliques, "open-a-0", `{"spec": {"roleName": "edited"}}`}); err != nil {

@@ -27,6 +27,8 @@ type Env struct {
 	Config *rest.Config
 	// Kubectl runs kubectl with the same rights, and returns what it wrote to stdout.
 	Kubectl func(ctx context.Context, args ...string) (string, error)
+	// Shell runs a script by bash, where kubectl has the same rights, and returns what it wrote to stdout.
+	Shell func(ctx context.Context, script string) (string, error)
 	// AuditLog is the path of the API server's audit log, for cases that count requests.
 	AuditLog string
 	// InitProgram is the path of grove-initc, for cases that run it as the kubelet would.
@@ -39,6 +41,8 @@ type Env struct {
 	Kind *cluster.Kind
 	// StartOperator runs an operator with flags until it is stopped, for cases that need operators of their own.
 	StartOperator func(ctx context.Context, flags ...string) (*cluster.Operator, error)
+	// StartEarlier runs the operator as it was at a commit until it is stopped; cluster.ErrNoCommit if the repository doesn't have it.
+	StartEarlier func(ctx context.Context, commit string) (*cluster.Operator, error)
 	// KillControlPlane and StartControlPlane end the control plane but for etcd as a crash would, and start it again, for cases that
 	// have it alone.
 	KillControlPlane  func(ctx context.Context) error

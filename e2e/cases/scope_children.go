@@ -18,17 +18,18 @@ import (
 
 // The set, and the kinds that belong to it.
 var (
-	podCliqueSets      = v1alpha1.SchemeGroupVersion.WithResource("podcliquesets")
-	podCliques         = v1alpha1.SchemeGroupVersion.WithResource("podcliques")
-	podGangs           = v1alpha1.SchemeGroupVersion.WithResource("podgangs")
-	scalingGroups      = v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups")
-	services           = schema.GroupVersionResource{Version: "v1", Resource: "services"}
-	serviceAccounts    = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
-	pods               = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	podGroups          = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1beta1", Resource: "podgroups"}
-	compositePodGroups = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1alpha3", Resource: "compositepodgroups"}
-	roles              = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
-	roleBindings       = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
+	podCliqueSets       = v1alpha1.SchemeGroupVersion.WithResource("podcliquesets")
+	podCliques          = v1alpha1.SchemeGroupVersion.WithResource("podcliques")
+	podGangs            = v1alpha1.SchemeGroupVersion.WithResource("podgangs")
+	scalingGroups       = v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups")
+	services            = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	serviceAccounts     = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	pods                = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	podGroups           = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1beta1", Resource: "podgroups"}
+	compositePodGroups  = schema.GroupVersionResource{Group: "scheduling.k8s.io", Version: "v1alpha3", Resource: "compositepodgroups"}
+	controllerRevisions = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "controllerrevisions"}
+	roles               = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
+	roleBindings        = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
 )
 
 // names are those of the objects of each kind.

@@ -163,6 +163,19 @@ func UpdateStrategies() types.Feature {
 			s.mustKubectl("delete", "pods", "--selector="+ofSet("duo"))
 			before = s.waitUntilOfImage("duo", "example.com/v3", all)
 		})).
+		Assess("OnDelete, and then left to Grove", step(func(s *scope) {
+			s.setImage("duo", "example.com/v3b")
+			s.waitForPodCliquesOf("duo", "example.com/v3b")
+			s.mustKeep(before, s.waitForPods("duo", all))
+			replicas := s.overlook("duo", func(pod *corev1.Pod) string { return pod.Labels[v1alpha1.LabelPodGang] })
+			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.RollingRecreate })
+			after := s.waitUntilOfImage("duo", "example.com/v3b", all)
+			if down := replicas(); len(down) != 1 {
+				s.Errorf("replicas were down at once: %v", down)
+			}
+			s.mustReplace(before, after)
+			before = after
+		})).
 		Assess("Coherent", step(func(s *scope) {
 			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.Coherent })
 			replicas := s.overlook("duo", func(pod *corev1.Pod) string { return pod.Labels[v1alpha1.LabelPodGang] })
@@ -174,7 +187,7 @@ func UpdateStrategies() types.Feature {
 		})).
 		Assess("history", step(func(s *scope) {
 			revisions := strings.Fields(s.mustKubectl("get", "controllerrevisions", "--selector="+ofSet("duo"), "--output=name"))
-			if len(revisions) != 4 {
+			if len(revisions) != 5 {
 				s.Errorf("revisions: %v", revisions)
 			}
 			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.RevisionHistoryLimit = new(int32) })

@@ -1,18 +1,18 @@
 package cases
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	e2etypes "sigs.k8s.io/e2e-framework/pkg/types"
@@ -87,57 +87,6 @@ func versionOf(pod *corev1.Pod) string {
 	return ""
 }
 
-// podWatch sees every state of a set's pods.
-type podWatch struct {
-	watch watch.Interface
-	done  sync.WaitGroup
-	ready map[string]bool
-	// states is how many it saw, and broken what was wrong with the first that was.
-	states int
-	broken string
-}
-
-// watchPods checks every state of a set's pods, from that where all of those named are ready, by which of them are ready.
-func (s *scope) watchPods(set string, names []string, wrong func(ready map[string]bool) string) *podWatch {
-	s.Helper()
-	list, err := s.core.CoreV1().Pods(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
-	if err != nil {
-		s.Fatal(err)
-	}
-	w := &podWatch{ready: map[string]bool{}}
-	for _, name := range names {
-		w.ready[name] = true
-	}
-	w.watch, err = s.core.CoreV1().Pods(s.namespace).Watch(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set), ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		s.Fatal(err)
-	}
-	w.done.Go(func() {
-		for event := range w.watch.ResultChan() {
-			pod, ok := event.Object.(*corev1.Pod)
-			if !ok {
-				continue
-			}
-			w.states++
-			w.ready[pod.Name] = event.Type != watch.Deleted && isReady(pod)
-			if says := wrong(w.ready); says != "" && w.broken == "" {
-				w.broken = fmt.Sprintf("after %d states, with %s %s: %s", w.states, event.Type, pod.Name, says)
-			}
-		}
-	})
-	return w
-}
-
-// check ends the watch, and fails the test if a state was wrong.
-func (w *podWatch) check(s *scope) {
-	s.Helper()
-	w.watch.Stop()
-	w.done.Wait()
-	if w.broken != "" || w.states == 0 {
-		s.Errorf("of %d states that pods went through, one was wrong: %s", w.states, w.broken)
-	}
-}
-
 // rollsByOne says what is wrong where more than one pod of a standalone clique, more than one group replica, or more than one replica of
 // the set of newRolling is away.
 func rollsByOne(ready map[string]bool) string {
@@ -182,6 +131,14 @@ func RollingUpdate() e2etypes.Feature {
 			set := s.waitUntilUpdated("web")
 			watched.check(s)
 			s.mustBeVersion("web", "1")
+			s.waitForEvent("web", v1alpha1.ReasonUpdateStarted, "begins: 0 of 2 replicas are of them")
+			s.waitForEvent("web", v1alpha1.ReasonUpdateEnded, ": 2 of 2 replicas are of them")
+			for i := range 2 {
+				s.waitForAnEvent("web", v1alpha1.ReasonUpdating, fmt.Sprintf("updating replica %d: recreating pods of front (1 pod)", i))
+				for g := range 3 {
+					s.waitForAnEvent("web", v1alpha1.ReasonUpdating, fmt.Sprintf("updating replica %d: recreating group replica %d of team (2 pods)", i, g))
+				}
+			}
 			progress := set.Status.RollingUpdateProgress
 			if got := fmt.Sprint(progress.UpdatedPodCliqueScalingGroups, progress.UpdatedPodCliques, progress.CurrentlyUpdating); got != "[team] [front] <nil>" {
 				s.Errorf("progress at the end: %s", got)
@@ -212,12 +169,8 @@ func RollingUpdate() e2etypes.Feature {
 			}
 		})).
 		Assess("keeps a history", step(func(s *scope) {
-			revisions, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet("web")})
-			if err != nil {
-				s.Fatal(err)
-			}
-			if len(revisions.Items) != 5 {
-				s.Errorf("%d ControllerRevisions, want 5", len(revisions.Items))
+			if revisions := s.revisionsOf("web"); len(revisions) != 5 {
+				s.Errorf("%d ControllerRevisions, want 5", len(revisions))
 			}
 		})).
 		Assess("restarts by an annotation", step(func(s *scope) {
@@ -234,6 +187,17 @@ func RollingUpdate() e2etypes.Feature {
 			s.waitUntilUpdated("web")
 		})).
 		Feature()
+}
+
+// revisionsOf are the ControllerRevisions of a set, in their order.
+func (s *scope) revisionsOf(set string) []appsv1.ControllerRevision {
+	s.Helper()
+	list, err := s.core.AppsV1().ControllerRevisions(s.namespace).List(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	slices.SortFunc(list.Items, func(a, b appsv1.ControllerRevision) int { return cmp.Compare(a.Revision, b.Revision) })
+	return list.Items
 }
 
 // waitForVersions waits until a pod of a set is of a version, and ready.
@@ -385,39 +349,6 @@ func UpdateHeldBack() e2etypes.Feature {
 					s.Errorf("pod %s has version %q", name, got)
 				}
 			}
-		})).
-		Feature()
-}
-
-// UpdateInterrupted checks that an update whose operator dies in the middle, again and again, goes on from what it finds, and takes no
-// more away than it would have.
-func UpdateInterrupted() e2etypes.Feature {
-	const kills = 4
-	return features.New("update interrupted").
-		Assess("goes on where it was", step(func(s *scope) {
-			operator := s.startOperator()
-			s.create(newRolling(2))
-			s.waitForPods("web", rollingPods(2))
-			s.waitUntilAvailable("web")
-			watched := s.watchPods("web", rollingPods(2), rollsByOne)
-			s.roll("web", "1")
-			for kill := range kills {
-				// Each time a bit later.
-				s.eventually("pods of the new version", func() (string, error) {
-					if have, want := len(s.ofVersion("web", "1")), 1+4*kill; have < want {
-						return fmt.Sprintf("%d of %d", have, want), nil
-					}
-					return "", nil
-				})
-				if err := operator.Kill(); err != nil {
-					s.Fatal(err)
-				}
-				operator = s.startOperator()
-			}
-			s.waitUntilUpdated("web")
-			watched.check(s)
-			s.mustBeVersion("web", "1")
-			s.stop(operator)
 		})).
 		Feature()
 }

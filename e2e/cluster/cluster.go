@@ -198,6 +198,14 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
+// Shell runs a script by bash, with the cluster's kubectl, and returns what it wrote to stdout.
+func (c *Cluster) Shell(ctx context.Context, script string) (string, error) {
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	cmd.Env = c.environ("KUBECONFIG="+c.Kubeconfig, "PATH="+c.BinDir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := Output(cmd)
+	return string(out), err
+}
+
 // environ is this process's environment with changes that keep programs away from the user's ~/.kube.
 func (c *Cluster) environ(changes ...string) []string {
 	return append(append(os.Environ(), "KUBECACHEDIR="+filepath.Join(c.dir, "kubectl-cache")), changes...)

@@ -21,14 +21,22 @@ func (Existing) Start(_ context.Context, kubeconfig string) (*cases.Env, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &cases.Env{Config: config, Kubectl: func(ctx context.Context, args ...string) (string, error) {
-		cmd := exec.CommandContext(ctx, "kubectl", args...)
+	run := func(cmd *exec.Cmd) (string, error) {
 		if kubeconfig != "" {
 			cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 		}
 		out, err := cluster.Output(cmd)
 		return string(out), err
-	}}, nil
+	}
+	return &cases.Env{
+		Config: config,
+		Kubectl: func(ctx context.Context, args ...string) (string, error) {
+			return run(exec.CommandContext(ctx, "kubectl", args...))
+		},
+		Shell: func(ctx context.Context, script string) (string, error) {
+			return run(exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script))
+		},
+	}, nil
 }
 
 // Stop does nothing.

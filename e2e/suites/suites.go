@@ -133,6 +133,21 @@ func (l *Local) StartOperator(ctx context.Context, flags ...string) (*cluster.Op
 	return operator, nil
 }
 
+// StartEarlier runs the operator as it was at a commit until it is stopped, at the latest with the cluster. The error is
+// cluster.ErrNoCommit where the repository doesn't have the commit.
+func (l *Local) StartEarlier(ctx context.Context, commit string) (*cluster.Operator, error) {
+	binary, err := l.cluster.BuildAt(ctx, cluster.OperatorProgram, commit)
+	if err != nil {
+		return nil, err
+	}
+	operator, err := l.cluster.StartOperator(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	l.operators = append(l.operators, operator)
+	return operator, nil
+}
+
 // StartInstalled installs what deploy has, and runs an operator with the rights and the flags that it has there. The Deployment's
 // pods do nothing on fake nodes.
 func (l *Local) StartInstalled(ctx context.Context) error {
@@ -161,9 +176,11 @@ func (l *Local) Env() *cases.Env {
 	env := &cases.Env{
 		Config:            l.cluster.RESTConfig(),
 		Kubectl:           l.cluster.Kubectl,
+		Shell:             l.cluster.Shell,
 		AuditLog:          l.cluster.AuditLog,
 		InitProgram:       l.initc,
 		StartOperator:     l.StartOperator,
+		StartEarlier:      l.StartEarlier,
 		KillControlPlane:  l.cluster.KillControlPlane,
 		StartControlPlane: l.cluster.StartControlPlane,
 	}

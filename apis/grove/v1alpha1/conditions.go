@@ -107,6 +107,10 @@ const (
 	ReasonRecovered = "Recovered"
 	// ReasonUpdating: an update replaces pods of an older podSpec.
 	ReasonUpdating = "Updating"
+	// ReasonUpdateStarted: the template has changed, or pods are of an older one, and an update begins. Of events only.
+	ReasonUpdateStarted = "UpdateStarted"
+	// ReasonUpdateEnded: every replica that an update shall reach is of today's podSpecs. Of events only.
+	ReasonUpdateEnded = "UpdateEnded"
 	// ReasonPaused: an update is paused.
 	ReasonPaused = "Paused"
 	// ReasonProgressDeadlineExceeded: an update got nothing done for the progressDeadline, and goes no further.

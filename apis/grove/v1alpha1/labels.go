@@ -52,6 +52,9 @@ const (
 	// AnnotationTemplateMetadata is on pods: a hash of the labels and annotations that the template gave them, by which Grove sees that
 	// one has left the template and has to go.
 	AnnotationTemplateMetadata = "grove.io/template-metadata"
+	// AnnotationUpdateTo is on PodCliques whose replica an update has come to: the hash of the podSpec that it replaces their pods for. Pods
+	// that are of another, in a PodClique that doesn't have the hash of its podSpec there, stay until it is their replica's turn.
+	AnnotationUpdateTo = "grove.io/update-to"
 	// AnnotationFailures is on pods that replace failed ones: how many of their predecessors failed in a row.
 	AnnotationFailures = "grove.io/failures"
 	// AnnotationPullSecrets is on ServiceAccounts: the imagePullSecrets that Grove took from the namespace's default account, divided

@@ -64,13 +64,14 @@ func emit(recorder events.EventRecorder, object runtime.Object, condition metav1
 	recorder.Eventf(object, nil, kind, condition.Reason, actionReconcile, "%s", condition.Message)
 }
 
-// Tell emits an event for news that a planner found.
-func Tell(recorder events.EventRecorder, object runtime.Object, news plan.News) {
+// Tell emits an event for news that a planner found, about an object and because of a related one; nil for none. Events that differ in their
+// message alone become one, which says what the first said and how often.
+func Tell(recorder events.EventRecorder, object, related runtime.Object, news plan.News) {
 	kind := corev1.EventTypeNormal
 	if news.Bad {
 		kind = corev1.EventTypeWarning
 	}
-	recorder.Eventf(object, nil, kind, news.Reason, actionReconcile, "%s", news.Message)
+	recorder.Eventf(object, related, kind, news.Reason, actionReconcile, "%s", news.Message)
 }
 
 // Warn tells of what has happened to an object, or because of a related one; nil for none.

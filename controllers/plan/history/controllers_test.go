@@ -86,7 +86,11 @@ func (w *world) create(podClique *v1alpha1.PodClique, created podclique.NewPod) 
 // syncGang plays the controller of PodGangs, and what the backend makes of its placements.
 func (w *world) syncGang(object *v1alpha1.PodGang) {
 	gang, complete := w.gang(object)
-	if owner := w.live.gangs[object.Name]; !complete || owner == nil || owner.UID != object.UID || !maps.Equal(w.cache.groups, w.live.groups) {
+	seen := !slices.ContainsFunc(w.replaced[object.Name], func(pod *corev1.Pod) bool {
+		found := w.cache.pods[pod.Name]
+		return plan.Lives(found) && found.UID == pod.UID
+	})
+	if owner := w.live.gangs[object.Name]; !complete || !seen || owner == nil || owner.UID != object.UID || !maps.Equal(w.cache.groups, w.live.groups) {
 		return
 	}
 	names := gang.Names()
@@ -116,6 +120,26 @@ func (w *world) syncGang(object *v1alpha1.PodGang) {
 			w.deleteGroup(name)
 		}
 	}
+	for _, step := range gang.Replacements() {
+		for _, pod := range step.Pods {
+			w.replace(object.Name, pod)
+		}
+	}
+}
+
+// replace deletes a pod by its UID, for an update. One that is of its PodClique's podSpec, as far as the caches have that, is never deleted.
+func (w *world) replace(gang string, pod *corev1.Pod) {
+	found := w.live.pods[pod.Name]
+	if !plan.Lives(found) || found.UID != pod.UID {
+		return
+	}
+	podClique := w.cache.cliques[pod.Labels[v1alpha1.LabelPodClique]]
+	if hash := podClique.Labels[v1alpha1.LabelPodTemplateHash]; pod.Labels[v1alpha1.LabelPodTemplateHash] == hash {
+		w.fault("pod %s is of the podSpec that it shall have, and an update deleted it", pod.Name)
+	}
+	w.writes++
+	w.replaced[gang] = append(w.replaced[gang], pod)
+	w.deletePod(pod.Name)
 }
 
 // describe plays the controllers' other halves. Each writes to the object that it read, if that is still there.

@@ -47,7 +47,7 @@ func (w *world) step() {
 	w.now = w.now.Add(time.Second)
 	switch w.IntN(14) {
 	case 0, 1, 2:
-		w.seen(w.IntN(6))
+		w.seen(w.IntN(7))
 	case 3:
 		w.syncSet()
 	case 4, 5:
@@ -153,7 +153,7 @@ func (w *world) run(name string) {
 func (w *world) schedule() {
 	for _, name := range slices.Sorted(maps.Keys(w.live.pods)) {
 		pod := w.live.pods[name]
-		if !plan.Lives(pod) || pod.Spec.NodeName != "" {
+		if !plan.Lives(pod) || pod.Spec.NodeName != "" || w.places > 0 && w.bound() >= w.places {
 			continue
 		}
 		if of := plan.SchedulerGroupOf(pod); of != "" {
@@ -164,6 +164,17 @@ func (w *world) schedule() {
 		}
 		w.change(name, plantest.Scheduled)
 	}
+}
+
+// bound is how many pods have a place.
+func (w *world) bound() int {
+	bound := 0
+	for _, pod := range w.live.pods {
+		if pod.Spec.NodeName != "" {
+			bound++
+		}
+	}
+	return bound
 }
 
 // settle lets everything but random events go on until nothing is written any more, and says what isn't as it should be then.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,7 @@ type state struct {
 	cliques       map[string]*v1alpha1.PodClique
 	pods          map[string]*corev1.Pod
 	groups        map[string]group
+	revisions     map[string]*appsv1.ControllerRevision
 }
 
 type world struct {
@@ -44,6 +46,10 @@ type world struct {
 	live, cache state
 	now         time.Time
 	uids        int
+	// replaced are the pods that the controller of a gang has deleted, by the gang's name.
+	replaced map[string][]*corev1.Pod
+	// places is how many pods nodes have room for; 0 for any number.
+	places int
 	// writes counts what controllers wrote.
 	writes int
 	// faults are the invariants that were broken.
@@ -53,9 +59,9 @@ type world struct {
 func newWorld(random *rand.Rand, set *v1alpha1.PodCliqueSet) *world {
 	empty := func() state {
 		return state{set, map[string]*v1alpha1.PodCliqueScalingGroup{}, map[string]*v1alpha1.PodGang{}, map[string]*v1alpha1.PodClique{},
-			map[string]*corev1.Pod{}, map[string]group{}}
+			map[string]*corev1.Pod{}, map[string]group{}, map[string]*appsv1.ControllerRevision{}}
 	}
-	return &world{Rand: random, live: empty(), cache: empty(), now: time.Unix(1_800_000_000, 0)}
+	return &world{Rand: random, live: empty(), cache: empty(), now: time.Unix(1_800_000_000, 0), replaced: map[string][]*corev1.Pod{}}
 }
 
 func (w *world) uid() types.UID {
@@ -88,15 +94,26 @@ func (w *world) seen(kind int) {
 	if all || kind == 5 {
 		w.cache.groups = maps.Clone(w.live.groups)
 	}
+	if all || kind == 6 {
+		w.cache.revisions = maps.Clone(w.live.revisions)
+	}
 }
 
 // syncSet plays the controller of sets. It doesn't plan before the caches have what it wrote, as the tracker sees to.
 func (w *world) syncSet() {
-	if !maps.Equal(w.cache.cliques, w.live.cliques) || !maps.Equal(w.cache.gangs, w.live.gangs) || !maps.Equal(w.cache.scalingGroups, w.live.scalingGroups) {
+	if !maps.Equal(w.cache.cliques, w.live.cliques) || !maps.Equal(w.cache.gangs, w.live.gangs) || !maps.Equal(w.cache.scalingGroups, w.live.scalingGroups) ||
+		!maps.Equal(w.cache.revisions, w.live.revisions) {
 		return
 	}
 	observed := podcliqueset.Set{Object: w.cache.set, ScalingGroups: w.cache.scalingGroups, PodGangs: w.cache.gangs, PodCliques: w.cache.cliques}
+	for _, name := range slices.Sorted(maps.Keys(w.cache.revisions)) {
+		observed.Revisions = append(observed.Revisions, w.cache.revisions[name])
+	}
 	children := observed.Children()
+	if recorded := plan.Configuration[appsv1.ControllerRevision](children.Revision); !equality.Semantic.DeepEqual(recorded, w.live.revisions[recorded.Name]) {
+		w.writes++
+		w.live.revisions[recorded.Name] = recorded
+	}
 	for _, config := range children.ScalingGroups {
 		wanted, before := plan.Configuration[v1alpha1.PodCliqueScalingGroup](config), w.live.scalingGroups[*config.Name]
 		if before != nil {

@@ -276,6 +276,15 @@ func (w *World) Gang(name string) podgang.Gang {
 	return gang
 }
 
+// GiveTurn lets an update replace what is left of older podSpecs in replica i, as the set's planner does when it is the replica's turn.
+func (w *World) GiveTurn(i int32) {
+	for _, podClique := range w.PodCliques {
+		if podClique.Labels[v1alpha1.LabelReplicaIndex] == plan.Index(i) {
+			podClique.Annotations[v1alpha1.AnnotationUpdateTo] = podClique.Labels[v1alpha1.LabelPodTemplateHash]
+		}
+	}
+}
+
 // ScalingGroup is a scaling group of the world.
 func (w *World) ScalingGroup(name string) scalinggroup.ScalingGroup {
 	g := scalinggroup.ScalingGroup{Object: w.ScalingGroups[name], Set: w.Object}

@@ -43,7 +43,7 @@ func (c Clique) Status(report plan.Report, now time.Time) v1alpha1.PodCliqueStat
 	}
 	conditions.SetBool(v1alpha1.ConditionPodCliqueScheduled, scheduled == "", c.reason(scheduled == ""), message)
 	breach := c.missing(counts, plan.Available)
-	if updating := status.UpdatedReplicas < status.Replicas && plan.Replaces(c.Set); updating && breach != "" {
+	if updating := status.UpdatedReplicas < status.Replicas && c.Updates(); updating && breach != "" {
 		conditions.Set(v1alpha1.ConditionMinAvailableBreached, metav1.ConditionUnknown, v1alpha1.ReasonUpdating, breach)
 	} else {
 		conditions.SetBool(v1alpha1.ConditionMinAvailableBreached, breach != "", c.reason(breach == ""), breach)

@@ -76,8 +76,9 @@ func (s Set) Children() Children {
 		b.earlier = s.past()
 	}
 	for i := range s.Object.Spec.Replicas {
+		old := s.outdatedIn(i)
 		for _, clique := range cliques {
-			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i]))
+			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i], old))
 		}
 		children.DisruptionBudgets = append(children.DisruptionBudgets, b.disruptionBudgets(i)...)
 		if pods := b.numPods(i); pods > plan.MostPods {
@@ -243,8 +244,8 @@ func (b *childBuilder) cliqueTemplates() []cliqueTemplate {
 	return templates
 }
 
-// podClique is a PodClique that takes today's podSpec, or keeps the one that it has.
-func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool) *grovev1alpha1.PodCliqueApplyConfiguration {
+// podClique is a PodClique that takes today's podSpec, or keeps the one that it has. Old are the PodCliques with pods of another than their own.
+func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool, old map[string]bool) *grovev1alpha1.PodCliqueApplyConfiguration {
 	name := plan.PodCliqueName(b.Object.Name, clique.Name, i)
 	s := scalable{
 		template:   plan.ReplicasOf(clique.Spec.Replicas),
@@ -270,6 +271,10 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool) *gr
 	annotations := plan.Merge(plan.PodAnnotations(clique.PodCliqueTemplateSpec), map[string]string{v1alpha1.AnnotationTemplateReplicas: scale.applied})
 	if restartedAt != "" {
 		annotations[v1alpha1.AnnotationRestartedAt] = restartedAt
+	}
+	delete(annotations, v1alpha1.AnnotationUpdateTo)
+	if to := b.updateTo(b.PodCliques[name], hash, takes, old[name]); to != "" {
+		annotations[v1alpha1.AnnotationUpdateTo] = to
 	}
 	return grovev1alpha1.PodClique(name, b.Object.Namespace).
 		WithLabels(labels).

@@ -1,7 +1,6 @@
 package podcliqueset
 
 import (
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,7 +14,7 @@ import (
 type rollout struct {
 	// takes tells of each replica whether its PodCliques get today's podSpecs.
 	takes []bool
-	// taken tells whether they have them, done whether so do all pods, and are ready.
+	// taken tells whether they have them, and leave to replace what is left of others; done whether so do all pods, and are ready.
 	taken, done []bool
 	// fresh tells of replicas that are new, and were never of another podSpec.
 	fresh []bool
@@ -42,7 +41,7 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	}
 	for i := int(strategy.Partition); i < n; i++ {
 		// One in the middle of an update to something else goes on from there.
-		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || hasOutdated(gang) || plan.WhyUnavailable(gang) != "") {
+		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || s.hasBegun(gang) || plan.WhyUnavailable(gang) != "") {
 			r.takes[i] = true
 			busy++
 		}
@@ -57,8 +56,29 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 }
 
 // hasOutdated tells whether pods of a gang are of another podSpec than their PodClique.
-func hasOutdated(gang *v1alpha1.PodGang) bool {
-	return slices.ContainsFunc(gang.Status.PodGroups, func(g v1alpha1.PodGroupStatus) bool { return g.Outdated > 0 })
+func hasOutdated(gang *v1alpha1.PodGang) bool { return len(outdated(gang)) > 0 }
+
+// outdated are the PodCliques of a gang that have pods of another podSpec than their own.
+func outdated(gang *v1alpha1.PodGang) map[string]bool {
+	names := map[string]bool{}
+	for _, unit := range plan.UnitsOf(gang) {
+		for _, group := range unit.PodGroups {
+			if group.Outdated > 0 {
+				names[group.PodCliqueName] = true
+			}
+		}
+	}
+	return names
+}
+
+// hasBegun tells whether a replica is in the middle of an update, to whatever podSpecs: it had its turn.
+func (s Set) hasBegun(gang *v1alpha1.PodGang) bool {
+	for name := range outdated(gang) {
+		if podClique := s.PodCliques[name]; podClique != nil && plan.HasTurn(podClique, podClique.Labels[v1alpha1.LabelPodTemplateHash]) {
+			return true
+		}
+	}
+	return false
 }
 
 // isNew tells whether a replica never was available, and has no pods to replace: whatever it waits for isn't the update's.
@@ -81,18 +101,43 @@ func (r rollout) moves() bool {
 	return false
 }
 
-// hasTaken tells whether no PodClique of a replica has another podSpec than today's, and whether the replica has none at all yet.
+// hasTaken tells whether no PodClique of a replica has another podSpec than today's, or waits for its turn to replace pods of others, and whether
+// the replica has no PodCliques at all yet. Where people replace pods, nobody waits for a turn.
 func (s Set) hasTaken(t plan.Template, hashes []string, i int32) (taken, fresh bool) {
-	fresh = true
+	taken, fresh = true, true
+	old := s.outdatedIn(i)
 	for j := range t.Cliques() {
-		if podClique := s.PodCliques[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)]; podClique != nil {
+		name := plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)
+		if podClique := s.PodCliques[name]; podClique != nil {
 			fresh = false
-			if podClique.Labels[v1alpha1.LabelPodTemplateHash] != hashes[j] {
-				return false, false
-			}
+			waits := s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && old[name] && !plan.HasTurn(podClique, hashes[j])
+			taken = taken && podClique.Labels[v1alpha1.LabelPodTemplateHash] == hashes[j] && !waits
 		}
 	}
-	return true, fresh
+	return taken, fresh
+}
+
+// outdatedIn are the PodCliques of replica i that have pods of another podSpec than their own.
+func (s Set) outdatedIn(i int32) map[string]bool {
+	if gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]; gang != nil {
+		return outdated(gang)
+	}
+	return nil
+}
+
+// updateTo is what AnnotationUpdateTo of a PodClique shall be that gets the podSpec of a hash: that hash, if it takes today's because it is its
+// replica's turn, and has pods to replace. It keeps it for as long as it keeps the podSpec, but for pods that were left to people to replace.
+func (s Set) updateTo(podClique *v1alpha1.PodClique, hash string, takes, old bool) string {
+	switch {
+	case podClique == nil:
+		return ""
+	case plan.HasTurn(podClique, hash):
+		return hash
+	case takes && s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && (old || podClique.Labels[v1alpha1.LabelPodTemplateHash] != hash):
+		return hash
+	default:
+		return ""
+	}
 }
 
 // isDone tells whether all pods of a replica are of today's podSpecs and ready, as far as they have a place.

@@ -45,7 +45,7 @@ func given(set podcliqueset.Set) string {
 	return fmt.Sprint(replicas)
 }
 
-// give gives a replica's PodCliques the template, as the API server would.
+// give gives a replica's PodCliques the template and their turn, as the API server would.
 func give(w *plantest.World, i int32) {
 	t := plan.TemplateOf(w.Object)
 	for j, hash := range t.PodTemplateHashes() {
@@ -53,6 +53,7 @@ func give(w *plantest.World, i int32) {
 		podClique.Spec.PodSpec = *t.Cliques()[j].Spec.PodSpec.DeepCopy()
 		podClique.Labels[v1alpha1.LabelPodTemplateHash] = hash
 	}
+	w.GiveTurn(i)
 }
 
 func TestRollout(t *testing.T) {
@@ -67,14 +68,17 @@ func TestRollout(t *testing.T) {
 		"none below partition": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, nil, "[2]"},
 		"all on delete":        {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }, nil, "[0 1 2 3]"},
 		"as many as may be, coherently": {func(set *v1alpha1.PodCliqueSet) {
-			set.Spec.UpdateStrategy = v1alpha1.UpdateStrategy{Type: v1alpha1.Coherent, MaxUnavailable: ptr.To(intstr.FromInt32(2))}
+			set.Spec.UpdateStrategy = twoCoherent
 		}, nil, "[0 1]"},
 		"new ones at once": {func(set *v1alpha1.PodCliqueSet) { set.Spec.Replicas = 5 }, nil, "[0 4]"},
 		"broken ones first": {nil, func(w *plantest.World) {
 			w.PodGangs["train-2"].Status.PodGroups[0].Ready = 0
 			w.PodGangs["train-3"].Status.PodGroups[0].Ready = 0
 		}, "[2 3]"},
-		"those in the middle of another first": {nil, func(w *plantest.World) { w.PodGangs["train-3"].Status.PodGroups[0].Outdated++ }, "[3]"},
+		"those in the middle of another first": {nil, func(w *plantest.World) {
+			w.GiveTurn(3)
+			w.PodGangs["train-3"].Status.PodGroups[0].Outdated++
+		}, "[3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := edited(test.edit)
@@ -85,6 +89,94 @@ func TestRollout(t *testing.T) {
 				t.Errorf("replicas with the new template %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// leftOver is a set whose PodCliques all have today's podSpecs, and whose pods none, as an update OnDelete leaves it, or an operator that replaced
+// nothing.
+func leftOver(change func(set *v1alpha1.PodCliqueSet)) *plantest.World {
+	w := edited(func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete })
+	for i := range int32(4) {
+		give(w, i)
+	}
+	for _, podClique := range w.PodCliques {
+		delete(podClique.Annotations, v1alpha1.AnnotationUpdateTo)
+	}
+	w.Settle()
+	w.Object.Spec.UpdateStrategy.Type = v1alpha1.RollingRecreate
+	change(w.Object)
+	return w
+}
+
+// turns are the replicas that have their turn, by all of their PodCliques.
+func turns(set podcliqueset.Set) string {
+	with := map[string]int{}
+	var replicas []string
+	for _, podClique := range set.Children().PodCliques {
+		i := podClique.Labels[v1alpha1.LabelReplicaIndex]
+		if podClique.Annotations[v1alpha1.AnnotationUpdateTo] == podClique.Labels[v1alpha1.LabelPodTemplateHash] {
+			if with[i]++; with[i] == 3 {
+				replicas = append(replicas, i)
+			}
+		}
+	}
+	return fmt.Sprint(replicas)
+}
+
+// What waits in all replicas at once is replaced by turns, too.
+func TestTurns(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit  func(set *v1alpha1.PodCliqueSet)
+		world func(w *plantest.World)
+		want  string
+	}{
+		"the first":             {nil, nil, "[0]"},
+		"the next waits":        {nil, func(w *plantest.World) { w.GiveTurn(0) }, "[0]"},
+		"none while paused":     {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true }, nil, "[]"},
+		"none below partition":  {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, nil, "[2]"},
+		"none on delete":        {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }, nil, "[]"},
+		"as many as may be":     {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy = twoCoherent }, nil, "[0 1]"},
+		"a broken one first":    {nil, func(w *plantest.World) { w.PodGangs["train-2"].Status.PodGroups[0].Ready = 0 }, "[2]"},
+		"a user gives no turns": {func(set *v1alpha1.PodCliqueSet) { giveAll(set) }, nil, "[0]"},
+		"one goes on where part of it was told": {nil, func(w *plantest.World) {
+			podClique := w.PodCliques["train-alone-3"]
+			podClique.Annotations[v1alpha1.AnnotationUpdateTo] = podClique.Labels[v1alpha1.LabelPodTemplateHash]
+		}, "[3]"},
+		"once it is edited again, none has had it": {func(set *v1alpha1.PodCliqueSet) {
+			set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete
+			set.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "now"}
+		}, func(w *plantest.World) { w.GiveTurn(0) }, "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := leftOver(func(set *v1alpha1.PodCliqueSet) {
+				if test.edit != nil {
+					test.edit(set)
+				}
+			})
+			if test.world != nil {
+				test.world(w)
+			}
+			if got := turns(w.Set); got != test.want {
+				t.Errorf("turns %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// twoCoherent lets an update replace two replicas at a time.
+var twoCoherent = v1alpha1.UpdateStrategy{Type: v1alpha1.Coherent, MaxUnavailable: ptr.To(intstr.FromInt32(2))}
+
+// giveAll says in the template what only Grove may say on PodCliques.
+func giveAll(set *v1alpha1.PodCliqueSet) {
+	for i, hash := range plan.TemplateOf(set).PodTemplateHashes() {
+		set.Spec.Template.Cliques[i].Annotations = map[string]string{v1alpha1.AnnotationUpdateTo: hash}
+	}
+}
+
+// A set that nothing is left over in is written to by no newer operator.
+func TestNoTurnWithoutNeed(t *testing.T) {
+	if got := turns(plantest.Observed(plantest.Workers())); got != "[]" {
+		t.Errorf("turns %s of a set that isn't updated", got)
 	}
 }
 

@@ -23,7 +23,7 @@ type Step struct {
 	Pods []*corev1.Pod
 }
 
-// Replacements are the steps to be taken now. Within a replica, scaling groups come first, one after the other, a group replica as a whole;
+// Replacements are the steps to be taken now, once it is the replica's turn. Within a replica, scaling groups come first, one after the other, a group replica as a whole;
 // then standalone cliques, pod by pod. Pods that aren't ready cost nothing: they are replaced at once, so that a broken podSpec never is in
 // the way of its own repair. What works is replaced as far as the budget reaches, and only once what was replaced before is ready.
 func (g Gang) Replacements() []Step {
@@ -31,7 +31,7 @@ func (g Gang) Replacements() []Step {
 	if !plan.Replaces(g.Set) || g.Object().Status.Phase == v1alpha1.PodGangSucceeded {
 		return nil
 	}
-	if g.taking() {
+	if g.taking() || g.waits() {
 		return nil
 	}
 	u := g.update()
@@ -62,6 +62,20 @@ func (g Gang) taking() bool {
 		}
 	}
 	return have && lack
+}
+
+// waits tells whether pods are of an older podSpec than their PodClique, and the set hasn't said that it is the replica's turn: a set that was
+// updated OnDelete, or by an operator that replaced nothing, has such pods in every replica.
+func (g Gang) waits() bool {
+	for _, clique := range g.Cliques {
+		hash := clique.TemplateHash()
+		if !plan.HasTurn(clique.Object, hash) && slices.ContainsFunc(clique.Pods, func(pod *corev1.Pod) bool {
+			return plan.Lives(pod) && pod.Labels[v1alpha1.LabelPodTemplateHash] != hash
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // update is a gang as an update sees it: the stages in which its parts are replaced.

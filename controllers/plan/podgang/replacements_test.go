@@ -22,6 +22,7 @@ func rolling(edit func(set *v1alpha1.PodCliqueSet)) *plantest.World {
 		edit(set)
 	}
 	w := plantest.NewWorld(set, plantest.Ready)
+	w.GiveTurn(0)
 	w.Settle()
 	return w
 }
@@ -86,6 +87,14 @@ func TestReplacements(t *testing.T) {
 			func(_ *testing.T, w *plantest.World) { old(w, "train") }, ""},
 		"nothing while paused": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true },
 			func(_ *testing.T, w *plantest.World) { old(w, "train") }, ""},
+		"nothing before it is its turn": {nil, func(_ *testing.T, w *plantest.World) {
+			old(w, "train")
+			delete(w.PodCliques["train-alone-0"].Annotations, v1alpha1.AnnotationUpdateTo)
+		}, ""},
+		"a PodClique with nothing to replace needs no turn": {nil, func(_ *testing.T, w *plantest.World) {
+			old(w, "train-alone")
+			delete(w.PodCliques["train-lead-0"].Annotations, v1alpha1.AnnotationUpdateTo)
+		}, "train-alone-0-0"},
 		"nothing before all PodCliques have the template": {nil, func(_ *testing.T, w *plantest.World) {
 			old(w, "train")
 			w.PodCliques["train-alone-0"].Spec.PodSpec.Containers[0].Image = "other"

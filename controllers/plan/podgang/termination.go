@@ -97,8 +97,11 @@ func (g Gang) leaves(unit plan.Unit) bool {
 
 // updating tells whether an update replaces pods of the gang.
 func (g Gang) updating(units []plan.Unit) bool {
-	return plan.Replaces(g.Set) && slices.ContainsFunc(units, func(u plan.Unit) bool {
-		return slices.ContainsFunc(u.PodGroups, func(g plan.PodGroup) bool { return g.Outdated > 0 })
+	return slices.ContainsFunc(units, func(u plan.Unit) bool {
+		return slices.ContainsFunc(u.PodGroups, func(group plan.PodGroup) bool {
+			clique, ok := g.Cliques[group.PodCliqueName]
+			return group.Outdated > 0 && ok && clique.Updates()
+		})
 	})
 }
 

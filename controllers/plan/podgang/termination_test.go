@@ -210,10 +210,22 @@ func TestNoBreach(t *testing.T) {
 	}
 }
 
-// What an update takes away is no breach.
+// What an update takes away is no breach; what goes in a replica that an update waits in, is.
 func TestUpdateIsNoBreach(t *testing.T) {
+	for _, turn := range []bool{true, false} {
+		w := lives(nil)
+		if turn {
+			w.GiveTurn(0)
+		}
+		w.Pod(t, "train-worker-0-0-0").Labels[v1alpha1.LabelPodTemplateHash] = "old"
+		plantest.Terminating(w.Pod(t, "train-alone-0-0"))
+		if record := look(w, "train-0", 0).Units[0]; (record.BreachedSince == nil) != turn {
+			t.Errorf("turn %v: %+v", turn, record)
+		}
+	}
 	for _, paused := range []bool{false, true} {
 		w := lives(func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = paused })
+		w.GiveTurn(0)
 		w.Pod(t, "train-worker-0-0-0").Labels[v1alpha1.LabelPodTemplateHash] = "old"
 		plantest.Terminating(w.Pod(t, "train-alone-0-0"))
 		if record := look(w, "train-0", 0).Units[0]; (record.BreachedSince != nil) != paused {

@@ -199,6 +199,11 @@ func TestRelocation(t *testing.T) {
 	testenv.Test(t, cases.Relocation())
 }
 
+// Protection holds for the whole cluster, so that it comes before those that run beside others.
+func TestProtection(t *testing.T) {
+	testenv.Test(t, cases.Protection("../../../deploy/protection"))
+}
+
 func TestRollingUpdate(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.RollingUpdate())
@@ -232,6 +237,11 @@ func TestEvictions(t *testing.T) {
 func TestUpdateOfBroken(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.UpdateOfBroken())
+}
+
+func TestUpdateCommands(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateCommands("../../../docs/updates.md"))
 }
 
 func TestUpdateHeldBack(t *testing.T) {

@@ -4,7 +4,10 @@ package quiet
 
 import (
 	"context"
+	"flag"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
@@ -15,6 +18,11 @@ import (
 
 // sample is the complete example of the documentation.
 const sample = "../../../samples/distributed-training.yaml"
+
+var (
+	seed    = flag.Uint64("seed", rand.Uint64N(1e6), "when the operator is killed during updates; by default otherwise each time")
+	updates = flag.Int("interrupted-updates", 1, "during how many updates the operator is killed")
+)
 
 var testenv types.Environment
 
@@ -29,7 +37,9 @@ func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
 	if err := p.local.Start(ctx, cluster.Options{Audit: true}); err != nil {
 		return nil, err
 	}
-	return p.local.Env(), nil
+	env := p.local.Env()
+	env.Longer = time.Duration(*updates) * 2 * time.Minute
+	return env, nil
 }
 
 func (p *provider) Stop(ctx context.Context, _ bool) error { return p.local.Stop(ctx) }
@@ -46,4 +56,5 @@ func TestAutoscalingByMetrics(t *testing.T) {
 	testenv.Test(t, cases.AutoscalingByMetrics())
 }
 
-func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted()) }
+func TestUpgradeToUpdates(t *testing.T)  { testenv.Test(t, cases.UpgradeToUpdates()) }
+func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted(*seed, *updates)) }
