@@ -590,6 +590,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: available
       type:
         scalar: numeric
+    - name: awaited
+      type:
+        scalar: boolean
     - name: created
       type:
         scalar: numeric

@@ -182,6 +182,10 @@ type PodGroupStatus struct {
 	// outdated is how many pods are of another.
 	// +optional
 	Outdated int32 `json:"outdated,omitempty"`
+	// awaited tells that the slice was turned on when its unit was available already, and its minimum of pods hasn't been ready yet. The unit
+	// isn't in breach for what was never there.
+	// +optional
+	Awaited bool `json:"awaited,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	// +optional

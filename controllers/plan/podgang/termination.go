@@ -69,7 +69,7 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 			continue
 		}
 		// What an update takes away comes back, and is no breach.
-		enough := unit.Has(plan.Available) || updating && was.BreachedSince == nil
+		enough := unit.WithoutAwaited().Has(plan.Available) || updating && was.BreachedSince == nil
 		is := transition(was, sight{enough: enough, ready: unit.Has(plan.Ready)}, delay, now)
 		if baseTerminated {
 			// The base unit takes its whole replica along.
