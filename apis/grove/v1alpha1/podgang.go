@@ -143,6 +143,9 @@ type UnitStatus struct {
 	// the terminationDelay the unit is terminated, unless enough pods are available by then.
 	// +optional
 	BreachedSince *metav1.MicroTime `json:"breachedSince,omitempty"`
+	// breachReported tells that the breach has lasted for longer than a pod usually needs to come back, and an event has told of it.
+	// +optional
+	BreachReported bool `json:"breachReported,omitempty"`
 	// terminatedAt is when the unit was last terminated: all of its pods, and for the base unit all of the replica's, are
 	// deleted and placed anew as a gang.
 	// +optional

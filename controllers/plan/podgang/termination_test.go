@@ -104,7 +104,8 @@ func TestNeverAvailable(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	w := lives(nil)
 	plantest.Unready(w.Pod(t, "train-alone-0-0"))
-	status := look(w, "train-0", 0)
+	look(w, "train-0", 0)
+	status := look(w, "train-0", 5*time.Second)
 	if got, want := w.Gang("train-0").Deadline(status), plantest.Now.Add(delay); !got.Equal(want) {
 		t.Errorf("the deadline is %s, want %s", got, want)
 	}
