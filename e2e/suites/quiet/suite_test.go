@@ -47,3 +47,7 @@ func TestAutoscalingByMetrics(t *testing.T) {
 }
 
 func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted()) }
+
+func TestRefusedProbe(t *testing.T) { testenv.Test(t, cases.RefusedProbe()) }
+func TestSpreadAlone(t *testing.T)  { testenv.Test(t, cases.SpreadAlone()) }
+func TestTooLarge(t *testing.T)     { testenv.Test(t, cases.TooLarge()) }
