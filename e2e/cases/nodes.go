@@ -152,9 +152,12 @@ const shortGrace = 5 * time.Second
 // KubeletLost checks that the pods of a node that stays silent for the grace come up on another, each in its gang.
 func KubeletLost() e2etypes.Feature {
 	all := podNames("web-a-0", 4)
-	var node string
+	var node, args string
 	return features.New("a kubelet doesn't come back").
-		Setup(step(func(s *scope) { s.setLostNodeGrace(shortGrace) })).
+		Setup(step(func(s *scope) {
+			args = s.operatorArgs()
+			s.restartOperator(fmt.Sprintf("%s, %q]", strings.TrimSuffix(args, "]"), "--lost-node-grace="+shortGrace.String()))
+		})).
 		Assess("and its pods come up elsewhere", step(func(s *scope) {
 			s.apply(newSet("web", 1, s.spreadOverHosts(newRealClique("a", 4, 4))))
 			s.waitForPods("web", all)
@@ -177,7 +180,7 @@ func KubeletLost() e2etypes.Feature {
 		})).
 		Teardown(step(func(s *scope) {
 			s.onNode(node, "systemctl", "start", "kubelet")
-			s.mustInstall(cluster.OperatorImage)
+			s.restartOperator(args)
 			s.eventually(node+" is heard again", func() (string, error) {
 				if since := s.silentSince(node); !since.IsZero() {
 					return "silent since " + since.String(), nil
@@ -191,13 +194,21 @@ func KubeletLost() e2etypes.Feature {
 		Feature()
 }
 
-// setLostNodeGrace gives the installed operator another grace, until it is installed anew.
-func (s *scope) setLostNodeGrace(grace time.Duration) {
+// operatorArgs are the arguments of the installed operator, as a JSON list.
+func (s *scope) operatorArgs() string {
+	s.Helper()
+	operators := *s
+	operators.namespace = cluster.OperatorNamespace
+	return operators.mustKubectl("get", "deployment", cluster.OperatorName, "--output=jsonpath={.spec.template.spec.containers[0].args}")
+}
+
+// restartOperator gives the installed operator other arguments.
+func (s *scope) restartOperator(args string) {
 	s.Helper()
 	operators := *s
 	operators.namespace = cluster.OperatorNamespace
 	operators.mustKubectl("patch", "deployment", cluster.OperatorName, "--type=json",
-		fmt.Sprintf(`--patch=[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--lost-node-grace=%s"}]`, grace))
+		`--patch=[{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": `+args+`}]`)
 	operators.mustKubectl("rollout", "status", "deployment/"+cluster.OperatorName, "--timeout=2m")
 }
 

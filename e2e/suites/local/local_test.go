@@ -258,3 +258,8 @@ func TestHalfGang(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.HalfGang())
 }
+
+func TestDescriptions(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Descriptions())
+}
