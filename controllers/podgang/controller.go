@@ -174,8 +174,8 @@ func (c *controller) tell(podGang *v1alpha1.PodGang, before, after *v1alpha1.Pod
 		return
 	}
 	for _, news := range podgang.News(set, podGang, before, after) {
-		events.Tell(c.cluster.Recorder, podGang, news)
-		events.Tell(c.cluster.Recorder, set, news)
+		events.Tell(c.cluster.Recorder, podGang, podGang, news)
+		events.Tell(c.cluster.Recorder, set, podGang, news)
 	}
 }
 

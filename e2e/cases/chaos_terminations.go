@@ -13,8 +13,10 @@ import (
 
 	"grove.io/grove/apis/client/clientset/versioned"
 	"grove.io/grove/apis/grove/v1alpha1"
-	"grove.io/grove/controllers/plan"
 )
+
+// defaultDelay is the terminationDelay of a set that has none.
+const defaultDelay = 4 * time.Hour
 
 // unjustified says which unit was terminated from one status of a PodGang to the next without having been in breach for its whole delay.
 func unjustified(before, after []v1alpha1.UnitStatus, delay time.Duration) string {
@@ -56,7 +58,10 @@ type terminations struct {
 func (c *chaos) watchTerminations() *terminations {
 	delays := map[string]time.Duration{}
 	for _, set := range c.sets() {
-		delays[set.Name] = plan.TemplateOf(set).TerminationDelay()
+		delays[set.Name] = defaultDelay
+		if delay := set.Spec.Template.TerminationDelay; delay != nil {
+			delays[set.Name] = delay.Duration
+		}
 	}
 	t := &terminations{grove: c.grove, namespace: c.namespace, delay: func(set string) time.Duration { return delays[set] }}
 	ctx, stop := context.WithCancel(c.ctx)

@@ -43,7 +43,9 @@ func RankExits() types.Feature {
 					}
 				}
 				before = s.waitForSuccessors("job", before, gone...)
-				s.waitForAnEvent("job", v1alpha1.ReasonGangRestarted, "all pods of "+rank[:len(rank)-2]+" are recreated together")
+				for _, slice := range []string{"job-lead-0-", "job-worker-0-"} {
+					s.waitForAnEvent("job", v1alpha1.ReasonGangRestarted, "all pods of "+slice+rank[len(rank)-3:len(rank)-2]+" are recreated together")
+				}
 			}
 		})).
 		Feature()

@@ -63,13 +63,18 @@ func emit(recorder events.EventRecorder, object runtime.Object, condition metav1
 	recorder.Eventf(object, nil, kind, condition.Reason, actionReconcile, "%s", condition.Message)
 }
 
-// Tell emits an event for news that a planner found.
-func Tell(recorder events.EventRecorder, object runtime.Object, news plan.News) {
+// Tell emits an event about an object for news of a PodGang that a planner found. Recorders take events for the same, and keep the words of the
+// first, unless they differ in what they are related to.
+func Tell(recorder events.EventRecorder, object runtime.Object, podGang *v1alpha1.PodGang, news plan.News) {
 	kind := corev1.EventTypeNormal
 	if news.Bad {
 		kind = corev1.EventTypeWarning
 	}
-	recorder.Eventf(object, nil, kind, news.Reason, actionReconcile, "%s", news.Message)
+	part := &corev1.ObjectReference{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodGang",
+		Namespace: podGang.Namespace, Name: podGang.Name, UID: podGang.UID, FieldPath: news.Part,
+	}
+	recorder.Eventf(object, part, kind, news.Reason, actionReconcile, "%s", news.Message)
 }
 
 // Warn tells of what has happened to an object, or because of a related one; nil for none.

@@ -1,14 +1,20 @@
 package events
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/events"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 )
 
 func TestTransitions(t *testing.T) {
@@ -66,5 +72,34 @@ func TestNoGangsAnywhereIsNoEvent(t *testing.T) {
 		if len(recorder.Events) > 0 {
 			t.Errorf("%s: %s", reason, <-recorder.Events)
 		}
+	}
+}
+
+// What is told of two units at the same time are two events: a recorder that takes them for one keeps the words of the first.
+func TestNewsOfTwoUnitsAreTwoEvents(t *testing.T) {
+	set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "ns", UID: "1"}, TypeMeta: metav1.TypeMeta{APIVersion: "grove.io/v1alpha1", Kind: "PodCliqueSet"}}
+	gang := &v1alpha1.PodGang{ObjectMeta: metav1.ObjectMeta{Name: "web-0", Namespace: "ns", UID: "2"}}
+	kube := fake.NewClientset()
+	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: kube.EventsV1()})
+	defer broadcaster.Shutdown()
+	if err := broadcaster.StartRecordingToSinkWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recorder := broadcaster.NewRecorder(runtime.NewScheme(), "grove")
+	for _, unit := range []string{"web-0", "web-0-g-1"} {
+		Tell(recorder, set, gang, plan.News{Reason: "Broken", Message: unit, Part: "status.units[" + unit + "]", Bad: true})
+	}
+	var notes []string
+	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
+		list, err := kube.EventsV1().Events("ns").List(ctx, metav1.ListOptions{})
+		notes = nil
+		for _, event := range list.Items {
+			notes = append(notes, event.Type+" "+event.Note)
+		}
+		return len(notes) == 2, err
+	})
+	slices.Sort(notes)
+	if diff := cmp.Diff([]string{"Warning web-0", "Warning web-0-g-1"}, notes); diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
