@@ -156,6 +156,8 @@ type PodGroup struct {
 	TemplateHash string
 	// Outdated is how many pods are of another.
 	Outdated int32
+	// Awaited tells that the pod group was turned on when its unit was available already, and hasn't been up yet.
+	Awaited bool
 }
 
 // Sort is a sort of pods that a minimum is asked of.
@@ -201,6 +203,13 @@ func (u Unit) Missing(sort Sort) string {
 	return ""
 }
 
+// WithoutAwaited is the unit without pod groups that were turned on while it was available, and haven't been up yet: what never was there
+// isn't lost, and must not have those terminated that work.
+func (u Unit) WithoutAwaited() Unit {
+	u.PodGroups = slices.DeleteFunc(slices.Clone(u.PodGroups), func(g PodGroup) bool { return g.Awaited })
+	return u
+}
+
 // Succeeded tells whether every pod of the unit has run to its end.
 func (u Unit) Succeeded() bool {
 	return len(u.PodGroups) > 0 && !slices.ContainsFunc(u.PodGroups, func(g PodGroup) bool { return g.Desired == 0 || g.Counts.Succeeded < g.Desired })
@@ -215,7 +224,7 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 	}
 	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
 		status := counted[group.Name]
-		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Counts: Counts{
+		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Awaited: status.Awaited, Counts: Counts{
 			Updated:   status.Updated,
 			Scheduled: status.Scheduled,
 			Available: status.Available,
@@ -234,7 +243,11 @@ func (r Replica) Units() []Unit {
 			counted[name] = counts
 		}
 	}
-	return units(r.Gang, func(group v1alpha1.PodGroup) PodGroup {
+	before := map[string]v1alpha1.PodGroupStatus{}
+	for _, status := range r.Gang.Status.PodGroups {
+		before[status.Name] = status
+	}
+	all := units(r.Gang, func(group v1alpha1.PodGroup) PodGroup {
 		found := PodGroup{PodGroup: group, Desired: group.MinReplicas}
 		// Otherwise the PodClique, or its scaling group, hasn't been seen at this size yet.
 		if counts := counted[group.Name]; counts != nil {
@@ -245,6 +258,15 @@ func (r Replica) Units() []Unit {
 		}
 		return found
 	})
+	for _, unit := range all {
+		available := UnitRecord(r.Gang, unit.Name).AvailableSince != nil
+		for n := range unit.PodGroups {
+			group := &unit.PodGroups[n]
+			was, known := before[group.Name]
+			group.Awaited = (was.Awaited || available && !known) && !group.Has(Ready)
+		}
+	}
+	return all
 }
 
 func units(gang *v1alpha1.PodGang, count func(v1alpha1.PodGroup) PodGroup) []Unit {

@@ -16,12 +16,12 @@ func BreachOf(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang, unit string) s
 	if at < 0 || record.BreachedSince == nil {
 		return ""
 	}
-	pods := "1 more pod is"
-	if lacking := units[at].lacking(Available); lacking != 1 {
+	missed, pods := units[at].WithoutAwaited(), "1 more pod is"
+	if lacking := missed.lacking(Available); lacking != 1 {
 		pods = fmt.Sprintf("%d more pods are", lacking)
 	}
 	return fmt.Sprintf("%s, since %s; gang unit %s is terminated, and placed anew, at %s unless %s available by then",
-		units[at].Missing(Available), clock(record.BreachedSince.Time), unit, clock(record.BreachedSince.Add(TemplateOf(set).TerminationDelay())), pods)
+		missed.Missing(Available), clock(record.BreachedSince.Time), unit, clock(record.BreachedSince.Add(TemplateOf(set).TerminationDelay())), pods)
 }
 
 // TerminationOf says since when a unit that was terminated isn't back; nothing of one that is.

@@ -24,6 +24,8 @@ type News struct {
 	Reason string
 	// Message says it in a sentence.
 	Message string
+	// Part is the field of the PodGang's status that it is about: what is said of one part at the same time as of another is no repetition.
+	Part string
 	// Bad news is a warning.
 	Bad bool
 }

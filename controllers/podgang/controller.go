@@ -187,8 +187,9 @@ func (c *controller) tell(podGang *v1alpha1.PodGang, before, after *v1alpha1.Pod
 		return
 	}
 	for _, news := range podgang.News(set, podGang, before, after) {
-		events.Tell(c.cluster.Recorder, podGang, nil, news)
-		events.Tell(c.cluster.Recorder, set, nil, news)
+		part := events.PartOf(podGang, news.Part)
+		events.Tell(c.cluster.Recorder, podGang, part, news)
+		events.Tell(c.cluster.Recorder, set, part, news)
 	}
 }
 

@@ -29,7 +29,8 @@ const (
 )
 
 // Chaos does at random what users and failing machines do, for a while, and checks now and then, and in the end, that everything becomes
-// what the specs say, and that the operator then is at rest. Equal seeds make equal choices; what they meet depends on the machine.
+// what the specs say, that no unit was terminated which wasn't in breach for its whole delay, and that the operator then is at rest. Equal
+// seeds make equal choices; what they meet depends on the machine.
 func Chaos(seed uint64, duration time.Duration) types.Feature {
 	return features.New(fmt.Sprintf("chaos with seed %d", seed)).
 		Assess("ends as the specs say", step(func(s *scope) {
@@ -38,12 +39,14 @@ func Chaos(seed uint64, duration time.Duration) types.Feature {
 			for _, set := range c.sets() {
 				s.create(set)
 			}
+			terminations := c.watchTerminations()
 			for end := time.Now().Add(duration); ; {
 				for range chaosDeeds {
 					c.doSomething()
 					c.pause()
 				}
 				c.settle()
+				terminations.check(c)
 				if !time.Now().Before(end) {
 					break
 				}

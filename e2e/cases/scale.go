@@ -175,6 +175,7 @@ func (c scaling) feature(name string) types.Feature {
 			s.waitUntilAvailable("job")
 			c.scaleTo(s, 2, 3)
 			s.waitUntilAvailable("job")
+			s.mustNotWarn("job")
 		})).
 		Feature()
 }

@@ -50,6 +50,12 @@ func (s *scope) become(pod string, ready bool) {
 	s.exec(pod, fmt.Sprintf("-fetch=http://localhost:%d/become?ready=%t", workloadPort, ready))
 }
 
+// fail has a pod's workload end with 1.
+func (s *scope) fail(pod string) {
+	s.Helper()
+	s.exec(pod, fmt.Sprintf("-fetch=http://localhost:%d/fail", workloadPort))
+}
+
 // exec runs a face of the workload in a pod, and returns what it printed.
 func (s *scope) exec(pod string, args ...string) string {
 	s.Helper()

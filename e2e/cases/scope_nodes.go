@@ -36,8 +36,14 @@ func (s *scope) onOwnNodes(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
 // addNodes adds nodes, each with room for one pod, to a rack in a zone. They end with the case.
 func (s *scope) addNodes(zone, rack string, n int) {
 	s.Helper()
+	s.addRooms(zone, rack, n, 1)
+}
+
+// addRooms is addNodes with room for several pods on each.
+func (s *scope) addRooms(zone, rack string, n, pods int) {
+	s.Helper()
 	capacity := corev1.ResourceList{
-		oneEach:               resource.MustParse("1"),
+		oneEach:               *resource.NewQuantity(int64(pods), resource.DecimalSI),
 		corev1.ResourceCPU:    resource.MustParse("8"),
 		corev1.ResourceMemory: resource.MustParse("32Gi"),
 		corev1.ResourcePods:   resource.MustParse("10"),

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -83,16 +84,26 @@ func (w *workload) serve(ctx context.Context) error {
 		w.become(request.URL.Query().Get("ready") == "true")
 		fmt.Fprint(response, "ok")
 	})
+	fails, answered := make(chan struct{}), make(chan error, 1)
+	mux.HandleFunc("/fail", func(response http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(response, "ok")
+		close(fails)
+	})
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: time.Second, Handler: mux}
 	go w.getReady(ctx)
 	go func() {
-		<-ctx.Done()
-		server.Close()
+		select {
+		case <-fails:
+			// Whoever asked for it has its answer first.
+			answered <- errors.Join(errors.New("told to fail"), server.Shutdown(ctx))
+		case <-ctx.Done():
+			answered <- server.Close()
+		}
 	}()
 	if err := server.ListenAndServe(); err != http.ErrServerClosed {
 		return err
 	}
-	return nil
+	return <-answered
 }
 
 // getReady makes it ready when its flags say so.

@@ -590,6 +590,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: available
       type:
         scalar: numeric
+    - name: awaited
+      type:
+        scalar: boolean
     - name: created
       type:
         scalar: numeric
@@ -674,6 +677,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: availableSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: breachReported
+      type:
+        scalar: boolean
     - name: breachedSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime

@@ -143,6 +143,9 @@ type UnitStatus struct {
 	// the terminationDelay the unit is terminated, unless enough pods are available by then.
 	// +optional
 	BreachedSince *metav1.MicroTime `json:"breachedSince,omitempty"`
+	// breachReported tells that the breach has lasted for longer than a pod usually needs to come back, and an event has told of it.
+	// +optional
+	BreachReported bool `json:"breachReported,omitempty"`
 	// terminatedAt is when the unit was last terminated: all of its pods, and for the base unit all of the replica's, are
 	// deleted and placed anew as a gang.
 	// +optional
@@ -182,6 +185,10 @@ type PodGroupStatus struct {
 	// outdated is how many pods are of another.
 	// +optional
 	Outdated int32 `json:"outdated,omitempty"`
+	// awaited tells that the slice was turned on when its unit was available already, and its minimum of pods hasn't been ready yet. The unit
+	// isn't in breach for what was never there.
+	// +optional
+	Awaited bool `json:"awaited,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	// +optional

@@ -172,6 +172,30 @@ func TestAllReadRemembersRefusals(t *testing.T) {
 	}
 }
 
+// Two gangs of which each has a part of its pods hold a quota from each other for ever, which nobody sees who reads of one of them alone.
+func TestAQuotaIsExplained(t *testing.T) {
+	kind, client, owner := recorded(t)
+	client.answer = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "a", errors.New("exceeded quota: q, requested: pods=1, used: pods=4, limited: pods=4"))
+	problems, _ := Problems(kind.Apply(t.Context(), owner, wantedAccount("a")))
+	if len(problems) != 1 || problems[0].Reason != v1alpha1.ReasonForbiddenChild {
+		t.Fatalf("problems %v", problems)
+	}
+	for _, words := range []string{"used: pods=4, limited: pods=4", "raise the quota, or scale in what uses it", "gangs of which each has a part of their pods hold it from each other"} {
+		if !strings.Contains(problems[0].Message, words) {
+			t.Errorf("%q doesn't say %q", problems[0].Message, words)
+		}
+	}
+}
+
+// In a namespace that is being deleted nobody has to do anything about what is refused.
+func TestATerminatingNamespaceIsNoProblem(t *testing.T) {
+	kind, client, owner := recorded(t)
+	client.answer = terminatingNamespace()
+	if err := kind.Apply(t.Context(), owner, wantedAccount("a")); err != nil {
+		t.Error(err)
+	}
+}
+
 // Children are written by goroutines of their own, where a panic would end the operator for all sets.
 func TestAPanicIsAnErrorOfItsChild(t *testing.T) {
 	kind, client, owner := recorded(t, account("a", "owner"), account("b", "owner"))

@@ -22,10 +22,10 @@ import (
 )
 
 const (
-	// probeUnserved is how often the API server is asked while it doesn't serve PodGroups.
-	probeUnserved = time.Minute
-	// probeServed is how often once it does.
-	probeServed = 10 * time.Minute
+	// probeUnknown is how often the API server is asked while it doesn't serve PodGroups, or refuses to tell what it keeps of them.
+	probeUnknown = time.Minute
+	// probeKnown is how often once that is known.
+	probeKnown = 10 * time.Minute
 	// probeJitter spreads what many operators ask.
 	probeJitter = 0.1
 )
@@ -48,10 +48,16 @@ type Discovery struct {
 
 	mu    sync.Mutex
 	found plan.Scheduling
-	// onServed are called when something is served, before anybody is told of it, and onChange when it can be used.
-	onServed []func(ctx context.Context, found plan.Scheduling) error
+	// kinds are those that are served, and known tells whether the API server has told what it keeps of their fields.
+	kinds served
+	known bool
+	// onServed are called when a kind is served, before anybody is told of it, and onChange when what can be used has changed.
+	onServed []func(ctx context.Context, kinds served) error
 	onChange []func()
 }
+
+// served tells which kinds the API server serves. Objects of one may exist, and running pods may name them, although no more can be made.
+type served struct{ podGroups, composites bool }
 
 // NewDiscovery returns a Discovery that knows nothing yet. PodGroups are created, in dry runs alone, in a namespace.
 func NewDiscovery(kube kubernetes.Interface, namespace, networkTopologyKey string) *Discovery {
@@ -66,6 +72,12 @@ func (d *Discovery) Found() plan.Scheduling {
 	return d.found
 }
 
+func (d *Discovery) isKnown() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known
+}
+
 // Required returns an error if PodGroups weren't found.
 func (d *Discovery) Required() error {
 	if !d.Found().Gangs {
@@ -77,9 +89,9 @@ func (d *Discovery) Required() error {
 // Run probes until the context ends.
 func (d *Discovery) Run(ctx context.Context) {
 	for {
-		period := probeUnserved
-		if d.Found().Gangs {
-			period = probeServed
+		period := probeUnknown
+		if d.isKnown() {
+			period = probeKnown
 		}
 		select {
 		case <-time.After(wait.Jitter(period, probeJitter)):
@@ -94,22 +106,30 @@ func (d *Discovery) Run(ctx context.Context) {
 
 // Probe looks at what the API server serves. Whoever watches PodGangs is told of a change.
 func (d *Discovery) Probe(ctx context.Context) error {
-	found, err := d.probe(ctx)
+	kinds, err := d.servedKinds()
+	var found plan.Scheduling
+	var known bool
+	if err == nil {
+		found, known, err = d.probe(ctx, kinds)
+	}
 	if err != nil {
 		return fmt.Errorf("asking the API server what it serves of scheduling.k8s.io: %w", err)
 	}
-	before := d.Found()
-	if found == before {
+	d.mu.Lock()
+	same := found == d.found && kinds == d.kinds
+	d.known = known
+	d.mu.Unlock()
+	if same {
 		return nil
 	}
 	for _, serve := range d.onServed {
-		if err := serve(ctx, found); err != nil {
+		if err := serve(ctx, kinds); err != nil {
 			return err
 		}
 	}
 	klog.FromContext(ctx).Info("Gang scheduling", "gangs", found.Gangs, "topology", found.Topology, "composite", found.Composite)
 	d.mu.Lock()
-	d.found = found
+	d.found, d.kinds = found, kinds
 	d.mu.Unlock()
 	for _, tell := range d.onChange {
 		tell()
@@ -117,34 +137,38 @@ func (d *Discovery) Probe(ctx context.Context) error {
 	return nil
 }
 
-func (d *Discovery) probe(ctx context.Context) (plan.Scheduling, error) {
-	podGroups, err := d.serves(schedulingv1beta1.SchemeGroupVersion, "podgroups")
-	if err != nil || !podGroups {
-		return d.initial, err
-	}
-	composites, err := d.serves(schedulingv1alpha3.SchemeGroupVersion, "compositepodgroups")
-	if err != nil {
-		return d.initial, err
+// probe finds out what can be used of the kinds that are served; known tells whether the API server has told what it keeps.
+func (d *Discovery) probe(ctx context.Context, kinds served) (found plan.Scheduling, known bool, err error) {
+	if !kinds.podGroups {
+		return d.initial, false, nil
 	}
 	// What a feature gate turns off, the API server drops without a word.
 	kept, err := d.kube.SchedulingV1beta1().PodGroups(d.namespace).Apply(ctx, probeGroup(d.namespace), metav1.ApplyOptions{
 		FieldManager: plan.GangManager, Force: true, DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil && !isRefusal(err) {
-		return d.initial, err
+		return d.initial, false, err
 	}
-	found := plan.Scheduling{NetworkTopologyKey: d.initial.NetworkTopologyKey, Gangs: true}
+	found = plan.Scheduling{NetworkTopologyKey: d.initial.NetworkTopologyKey, Gangs: true}
 	if err != nil {
 		// The real ones may be refused too, which their owners are told of. What was found before isn't unfound by a refusal.
 		klog.FromContext(ctx).Info("A dry run of a PodGroup was refused, so what the scheduler can do isn't known anew", "namespace", d.namespace, "err", err)
 		if before := d.Found(); before.Gangs {
-			return before, nil
+			return before, false, nil
 		}
-		return found, nil
+		return found, false, nil
 	}
 	found.Topology = kept.Spec.SchedulingConstraints != nil
-	found.Composite = found.Topology && composites && kept.Spec.ParentCompositePodGroupName != nil
-	return found, nil
+	found.Composite = found.Topology && kinds.composites && kept.Spec.ParentCompositePodGroupName != nil
+	return found, true, nil
+}
+
+func (d *Discovery) servedKinds() (kinds served, err error) {
+	if kinds.podGroups, err = d.serves(schedulingv1beta1.SchemeGroupVersion, "podgroups"); err != nil || !kinds.podGroups {
+		return kinds, err
+	}
+	kinds.composites, err = d.serves(schedulingv1alpha3.SchemeGroupVersion, "compositepodgroups")
+	return kinds, err
 }
 
 // probeGroup uses every field that a feature gate may turn off.

@@ -109,7 +109,7 @@ func TestGangsAppear(t *testing.T) {
 		kube := server(t, schedulingv1beta1.PodGroupSpec{}, nil)
 		discovery := NewDiscovery(kube, "default", "rack")
 		var order []string
-		discovery.onServed = append(discovery.onServed, func(context.Context, plan.Scheduling) error {
+		discovery.onServed = append(discovery.onServed, func(context.Context, served) error {
 			order = append(order, "served")
 			if discovery.Found().Gangs {
 				t.Error("gangs are used before their caches are filled")
@@ -129,10 +129,46 @@ func TestGangsAppear(t *testing.T) {
 		kube.Lock()
 		kube.Discovery().(*fakediscovery.FakeDiscovery).Resources = []*metav1.APIResourceList{beta}
 		kube.Unlock()
-		time.Sleep(2 * probeUnserved)
+		time.Sleep(2 * probeUnknown)
 		synctest.Wait()
 		if !discovery.Found().Gangs || discovery.Required() != nil || len(order) != 2 || order[0] != "served" {
 			t.Errorf("found %+v; was told %v", discovery.Found(), order)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// An API server that refuses to tell what it keeps is asked again soon, and what it serves is read meanwhile: pods that run may name groups
+// of a kind of which no more can be made.
+func TestRefusedProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		everything := schedulingv1beta1.PodGroupSpec{SchedulingConstraints: &schedulingv1beta1.PodGroupSchedulingConstraints{}, ParentCompositePodGroupName: ptr.To("parent")}
+		kube := server(t, everything, nil, beta, alpha)
+		refuses := true
+		kube.PrependReactor("patch", "podgroups", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return refuses, &schedulingv1beta1.PodGroup{}, apierrors.NewForbidden(schema.GroupResource{Resource: "podgroups"}, probeName, nil)
+		})
+		discovery := NewDiscovery(kube, "default", "rack")
+		var kinds served
+		discovery.onServed = append(discovery.onServed, func(_ context.Context, now served) error {
+			kinds = now
+			return nil
+		})
+		if err := discovery.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if found := discovery.Found(); !found.Gangs || found.Composite || !kinds.podGroups || !kinds.composites {
+			t.Errorf("found %+v, served %+v", found, kinds)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go discovery.Run(ctx)
+		synctest.Wait()
+		refuses = false
+		time.Sleep(2 * probeUnknown)
+		synctest.Wait()
+		if found := discovery.Found(); !found.Composite {
+			t.Errorf("once it isn't refused any more: found %+v", found)
 		}
 		cancel()
 		synctest.Wait()

@@ -89,8 +89,8 @@ func NewKubernetes(discovery *Discovery, c *cluster.Cluster) (*Kubernetes, error
 	return k, nil
 }
 
-// serve fills the caches of what is served.
-func (k *Kubernetes) serve(ctx context.Context, found plan.Scheduling) error {
+// serve fills the caches of what is served. Roots that are there count, also while no more can be made.
+func (k *Kubernetes) serve(ctx context.Context, kinds served) error {
 	start := func(served bool, factory informers.SharedInformerFactory) error {
 		if !served {
 			return nil
@@ -98,7 +98,7 @@ func (k *Kubernetes) serve(ctx context.Context, found plan.Scheduling) error {
 		factory.Start(k.cluster.Stopped())
 		return factory.WaitForCacheSyncWithContext(ctx).AsError()
 	}
-	return utilerrors.NewAggregate([]error{start(found.Gangs, k.podGroups), start(found.Composite, k.composites)})
+	return utilerrors.NewAggregate([]error{start(kinds.podGroups, k.podGroups), start(kinds.composites, k.composites)})
 }
 
 // Shutdown returns when the caches, whose channel has been closed, have ended.
@@ -224,13 +224,12 @@ func others[T metav1.Object](indexer cache.Indexer, owner apply.Owner, keep map[
 
 // DeleteAll deletes groups by their label, but for those that a PodGang of another owner has.
 func (k *Kubernetes) DeleteAll(ctx context.Context, namespace, set string, podGangs []*v1alpha1.PodGang) error {
-	found := k.discovery.Found()
 	var errs []error
-	if found.Gangs {
+	if k.discovery.Found().Gangs {
 		errs = append(errs, apply.DeleteCollection(ctx, k.cluster.Kube.SchedulingV1beta1().PodGroups(namespace), set,
 			spared[*schedulingv1beta1.PodGroup](k.groups.Cache, namespace, set, podGangs)))
 	}
-	if found.Composite && len(k.roots.Cache.ListKeys()) > 0 {
+	if len(k.roots.Cache.ListKeys()) > 0 {
 		errs = append(errs, apply.DeleteCollection(ctx, k.cluster.Kube.SchedulingV1alpha3().CompositePodGroups(namespace), set,
 			spared[*schedulingv1alpha3.CompositePodGroup](k.roots.Cache, namespace, set, podGangs)))
 	}

@@ -86,7 +86,12 @@ func (s Set) Children() Children {
 				"replica %d is scaled to %d pods, and may have %d: scale its PodCliques or PodCliqueScalingGroups in", i, pods, plan.MostPods)})
 			continue
 		}
-		children.PodGangs = append(children.PodGangs, b.podGang(i))
+		gang := b.podGang(i)
+		if gangBytes(gang.Spec) > mostGangBytes {
+			children.Problems = append(children.Problems, tooLarge(*gang.Name))
+			continue
+		}
+		children.PodGangs = append(children.PodGangs, gang)
 	}
 	children.SurplusBudgets = s.surplusBudgets(children.DisruptionBudgets)
 	return children

@@ -62,6 +62,7 @@ func (g Gang) podGroups(units []plan.Unit, restartsBefore plan.Restarts) []v1alp
 				TemplateHash:   podGroup.TemplateHash,
 				Updated:        podGroup.Counts.Updated,
 				Outdated:       podGroup.Outdated,
+				Awaited:        podGroup.Awaited,
 				Created:        min(podGroup.Desired, created),
 				Restarts:       was.Restarts,
 				RestartedAt:    was.RestartedAt,

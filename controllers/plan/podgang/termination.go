@@ -22,6 +22,7 @@ type sight struct {
 //	never available  with its minimum ready                 available
 //	available        below its minimum                      breached
 //	breached         with its minimum again                 available, as if nothing had happened
+//	breached         below it for longer than a moment      breached, and reported
 //	breached         below it for the whole delay           terminated, and counts one restart more
 //	terminated       with its minimum ready                 available
 //
@@ -33,15 +34,20 @@ func transition(record v1alpha1.UnitStatus, sees sight, delay time.Duration, now
 		record.AvailableSince = micro(now)
 	case record.AvailableSince == nil:
 	case sees.enough:
-		record.BreachedSince = nil
+		record.BreachedSince, record.BreachReported = nil, false
 	case record.BreachedSince == nil:
 		record.BreachedSince = micro(now)
 	case !now.Before(record.BreachedSince.Add(delay)):
 		record.Restarts++
-		record.TerminatedAt, record.AvailableSince, record.BreachedSince = micro(now), nil, nil
+		record.TerminatedAt, record.AvailableSince, record.BreachedSince, record.BreachReported = micro(now), nil, nil, false
+	case !now.Before(record.BreachedSince.Add(moment)):
+		record.BreachReported = true
 	}
 	return record
 }
+
+// moment is how long a breach has to last to be worth a warning: a pod that is lost and comes back where there is room needs less.
+const moment = 5 * time.Second
 
 // micro is a time as a status keeps it. It isn't cut to seconds: a unit would be terminated before its whole delay has passed.
 func micro(t time.Time) *metav1.MicroTime {
@@ -69,11 +75,11 @@ func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
 			continue
 		}
 		// What an update takes away comes back, and is no breach.
-		enough := unit.Has(plan.Available) || updating && was.BreachedSince == nil
+		enough := unit.WithoutAwaited().Has(plan.Available) || updating && was.BreachedSince == nil
 		is := transition(was, sight{enough: enough, ready: unit.Has(plan.Ready)}, delay, now)
 		if baseTerminated {
 			// The base unit takes its whole replica along.
-			is.AvailableSince, is.BreachedSince, is.Restarts = nil, nil, was.Restarts
+			is.AvailableSince, is.BreachedSince, is.BreachReported, is.Restarts = nil, nil, false, was.Restarts
 		}
 		if terminated(was, is) {
 			goes := func(podGroup string) bool {
@@ -120,20 +126,23 @@ func (g Gang) born(in func(podGroup string) bool, own int32) int32 {
 	return highest
 }
 
-// Deadline is when the status changes by itself: a breached unit is terminated, or a terminated base unit hasn't come back. It is the zero
-// time if nothing is due.
+// Deadline is when the status changes by itself: a breach is reported, a breached unit is terminated, or a terminated base unit hasn't come
+// back. It is the zero time if nothing is due.
 func (g Gang) Deadline(status *v1alpha1.PodGangStatus) time.Time {
 	delay := plan.TemplateOf(g.Set).TerminationDelay()
 	var first time.Time
-	due := func(since *metav1.MicroTime) {
-		if since != nil && (first.IsZero() || since.Add(delay).Before(first)) {
-			first = since.Add(delay)
+	due := func(since *metav1.MicroTime, after time.Duration) {
+		if since != nil && (first.IsZero() || since.Add(after).Before(first)) {
+			first = since.Add(after)
 		}
 	}
 	for _, record := range status.Units {
-		due(record.BreachedSince)
+		due(record.BreachedSince, delay)
+		if !record.BreachReported {
+			due(record.BreachedSince, moment)
+		}
 		if record.Name == g.Object().Name && record.AvailableSince == nil && status.Phase != v1alpha1.PodGangFailed {
-			due(record.TerminatedAt)
+			due(record.TerminatedAt, delay)
 		}
 	}
 	return first

@@ -2,11 +2,13 @@ package podgang_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
@@ -102,7 +104,8 @@ func TestNeverAvailable(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	w := lives(nil)
 	plantest.Unready(w.Pod(t, "train-alone-0-0"))
-	status := look(w, "train-0", 0)
+	look(w, "train-0", 0)
+	status := look(w, "train-0", 5*time.Second)
 	if got, want := w.Gang("train-0").Deadline(status), plantest.Now.Add(delay); !got.Equal(want) {
 		t.Errorf("the deadline is %s, want %s", got, want)
 	}
@@ -207,6 +210,38 @@ func TestNoBreach(t *testing.T) {
 	}
 	if status := look(w, "train-1", delay); status.Phase != v1alpha1.PodGangSucceeded || status.Units[0].BreachedSince != nil {
 		t.Errorf("a gang has run to its end: %s, %+v", status.Phase, status.Units[0])
+	}
+}
+
+// What was turned on while its unit worked, and hasn't been up, is no breach, and hides none: not even where there never is room for it.
+func TestTurnedOnIsNoBreach(t *testing.T) {
+	w := lives(nil)
+	on := w.PodGangs["train-0"].Spec.PodGroups
+	w.PodCliques["train-alone-0"].Spec.Replicas = ptr.To[int32](0)
+	w.PodGangs["train-0"].Spec.PodGroups = slices.DeleteFunc(slices.Clone(on), func(g v1alpha1.PodGroup) bool { return g.Name == "train-alone-0" })
+	w.Settle()
+	w.PodCliques["train-alone-0"].Spec.Replicas = ptr.To[int32](1)
+	w.PodGangs["train-0"].Spec.PodGroups = on
+	pod := w.Pod(t, "train-alone-0-0")
+	*pod = corev1.Pod{ObjectMeta: pod.ObjectMeta, Spec: corev1.PodSpec{Containers: pod.Spec.Containers}}
+	for n := range 3 {
+		if record := look(w, "train-0", time.Duration(n)*delay).Units[0]; record.BreachedSince != nil || record.Restarts > 0 || record.AvailableSince == nil {
+			t.Errorf("look %d: %+v", n, record)
+		}
+	}
+	lead := w.Pod(t, "train-lead-0-0-0")
+	plantest.Unready(lead)
+	look(w, "train-0", 3*delay)
+	if got, want := plan.BreachOf(w.Object, w.PodGangs["train-0"], "train-0"), "train-lead-0-0: 0 of 1 pods available, at least 1 needed"; !strings.HasPrefix(got, want) ||
+		!strings.Contains(got, "unless 1 more pod is available") {
+		t.Errorf("while it waits, what is lost is told as %q, want %q", got, want)
+	}
+	plantest.Ready(lead)
+	plantest.Ready(pod)
+	look(w, "train-0", 4*delay)
+	plantest.Unready(pod)
+	if record := look(w, "train-0", 4*delay).Units[0]; record.BreachedSince == nil {
+		t.Errorf("once it was up: %+v", record)
 	}
 }
 

@@ -28,6 +28,9 @@ func TestNoOperator(t *testing.T)     { testenv.Test(t, cases.NoOperator()) }
 func TestLeaderKilled(t *testing.T)   { testenv.Test(t, cases.LeaderKilled()) }
 func TestDrain(t *testing.T)          { testenv.Test(t, cases.Drain()) }
 func TestKubeletStopped(t *testing.T) { testenv.Test(t, cases.KubeletStopped()) }
+func TestDrainGang(t *testing.T)      { testenv.Test(t, cases.DrainGang()) }
+func TestKubeletLost(t *testing.T)    { testenv.Test(t, cases.KubeletLost()) }
+func TestRankExits(t *testing.T)      { testenv.Test(t, cases.RankExits()) }
 func TestProtection(t *testing.T)     { testenv.Test(t, cases.Protection(protection)) }
 
 func TestExample(t *testing.T) {

@@ -248,3 +248,28 @@ func TestUpdateHeldBack(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.UpdateHeldBack())
 }
+
+func TestBreaches(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Breaches())
+}
+
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Alarms())
+}
+
+func TestBreachesOfNodes(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.BreachesOfNodes())
+}
+
+func TestHalfGang(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.HalfGang())
+}
+
+func TestDescriptions(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Descriptions())
+}

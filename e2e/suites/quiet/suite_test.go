@@ -58,3 +58,7 @@ func TestAutoscalingByMetrics(t *testing.T) {
 
 func TestUpgradeToUpdates(t *testing.T)  { testenv.Test(t, cases.UpgradeToUpdates()) }
 func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted(*seed, *updates)) }
+
+func TestRefusedProbe(t *testing.T) { testenv.Test(t, cases.RefusedProbe()) }
+func TestSpreadAlone(t *testing.T)  { testenv.Test(t, cases.SpreadAlone()) }
+func TestTooLarge(t *testing.T)     { testenv.Test(t, cases.TooLarge()) }

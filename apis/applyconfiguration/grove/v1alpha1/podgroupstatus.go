@@ -30,6 +30,9 @@ type PodGroupStatusApplyConfiguration struct {
 	Updated *int32 `json:"updated,omitempty"`
 	// outdated is how many pods are of another.
 	Outdated *int32 `json:"outdated,omitempty"`
+	// awaited tells that the slice was turned on when its unit was available already, and its minimum of pods hasn't been ready yet. The unit
+	// isn't in breach for what was never there.
+	Awaited *bool `json:"awaited,omitempty"`
 	// created is one more than the highest index of a pod that was ever created, as far as the pod group still reaches: a pod below it
 	// was lost and comes back at once.
 	Created *int32 `json:"created,omitempty"`
@@ -117,6 +120,14 @@ func (b *PodGroupStatusApplyConfiguration) WithUpdated(value int32) *PodGroupSta
 // If called multiple times, the Outdated field is set to the value of the last call.
 func (b *PodGroupStatusApplyConfiguration) WithOutdated(value int32) *PodGroupStatusApplyConfiguration {
 	b.Outdated = &value
+	return b
+}
+
+// WithAwaited sets the Awaited field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Awaited field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithAwaited(value bool) *PodGroupStatusApplyConfiguration {
+	b.Awaited = &value
 	return b
 }
 

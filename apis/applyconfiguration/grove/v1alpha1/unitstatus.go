@@ -18,6 +18,8 @@ type UnitStatusApplyConfiguration struct {
 	// breachedSince is since when fewer pods than the minimum are available, of a unit that was available. At breachedSince and
 	// the terminationDelay the unit is terminated, unless enough pods are available by then.
 	BreachedSince *v1.MicroTime `json:"breachedSince,omitempty"`
+	// breachReported tells that the breach has lasted for longer than a pod usually needs to come back, and an event has told of it.
+	BreachReported *bool `json:"breachReported,omitempty"`
 	// terminatedAt is when the unit was last terminated: all of its pods, and for the base unit all of the replica's, are
 	// deleted and placed anew as a gang.
 	TerminatedAt *v1.MicroTime `json:"terminatedAt,omitempty"`
@@ -52,6 +54,14 @@ func (b *UnitStatusApplyConfiguration) WithAvailableSince(value v1.MicroTime) *U
 // If called multiple times, the BreachedSince field is set to the value of the last call.
 func (b *UnitStatusApplyConfiguration) WithBreachedSince(value v1.MicroTime) *UnitStatusApplyConfiguration {
 	b.BreachedSince = &value
+	return b
+}
+
+// WithBreachReported sets the BreachReported field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BreachReported field is set to the value of the last call.
+func (b *UnitStatusApplyConfiguration) WithBreachReported(value bool) *UnitStatusApplyConfiguration {
+	b.BreachReported = &value
 	return b
 }
 
