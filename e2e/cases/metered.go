@@ -40,17 +40,16 @@ func queueOf(each string) autoscalingv2.MetricSpec {
 	}}
 }
 
-// newTraining is the documentation's example, cut down, of which each pod takes a node: a group of two workers and of parameter servers, both
-// of which are autoscaled, the latter in each group replica.
-func (s *scope) newTraining() *v1alpha1.PodCliqueSet {
+// newTraining is the documentation's example, cut down: a group of two workers and of parameter servers, both of which are autoscaled, the
+// latter in each group replica. Each pod requests some CPU.
+func newTraining(request string) *v1alpha1.PodCliqueSet {
 	set := newSet("train", 1, newClique("ps", 1, 1), newClique("coordinator", 1, 1), newClique("worker", 2, 2))
 	template := &set.Spec.Template
 	template.Cliques[0].Spec.AutoScalingConfig = oftenMeasured(1, 3, cpuOf(70))
 	template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("infra", 1, 1, "worker", "ps")}
 	template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(1, 5, cpuOf(80))
-	s.onOwnNodes(set)
 	for i := range template.Cliques {
-		template.Cliques[i].Spec.PodSpec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+		template.Cliques[i].Spec.PodSpec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(request)}
 	}
 	return set
 }
@@ -80,7 +79,7 @@ func AutoscalingByMetrics() types.Feature {
 			metrics = s.serveMetrics()
 			metrics.set(func(m *measured) { m.load["worker"], m.load["ps"] = 800, 700 })
 			s.addNodes(zone, rack, len(trainingPods(4, 1)))
-			s.apply(s.newTraining())
+			s.apply(s.onOwnNodes(newTraining("1")))
 			s.waitForPods("train", trainingPods(1, 1))
 		})).
 		Assess("a group grows by its leads' use, its parameter servers by theirs, and back", step(func(s *scope) {
@@ -93,7 +92,7 @@ func AutoscalingByMetrics() types.Feature {
 		})).
 		Assess("a group grows by an external metric, to nothing and back", step(func(s *scope) {
 			metrics.set(func(m *measured) { m.queue = 35 })
-			set := s.newTraining()
+			set := s.onOwnNodes(newTraining("1"))
 			set.Spec.Template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(0, 5, queueOf("10"))
 			s.apply(set)
 			scales(s, 4, 1, func(m *measured) {})

@@ -30,6 +30,11 @@ func TestDrain(t *testing.T)          { testenv.Test(t, cases.Drain()) }
 func TestKubeletStopped(t *testing.T) { testenv.Test(t, cases.KubeletStopped()) }
 func TestProtection(t *testing.T)     { testenv.Test(t, cases.Protection(protection)) }
 
+func TestAutoscaling(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.AutoscalingByCPU())
+}
+
 func TestExample(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Example(smallExample(t)))
