@@ -46,7 +46,7 @@ lint: ## check formatting, go vet, staticcheck, and what Prometheus and Grafana 
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(STATICCHECK) $$(go list ./... | grep -v /apis/client/) # which code-generator wrote
-	cd tools/monitoring && go vet . && go test . # expressions of alerts and of the dashboard, by Prometheus' own parser
+	cd tools/monitoring && go vet . && go test . # alerts, the dashboard, and what the documentation asks Prometheus, by its own parser
 
 MODULE := grove.io/grove
 POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1
