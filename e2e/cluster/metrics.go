@@ -20,6 +20,7 @@ patches:
 - target: {kind: Deployment}
   patch: |
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --metric-resolution=10s}
+    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --kubelet-request-timeout=8s}
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --kubelet-insecure-tls}
     - {op: replace, path: /spec/template/spec/containers/0/readinessProbe/initialDelaySeconds, value: 1}
     - {op: replace, path: /spec/template/spec/containers/0/readinessProbe/periodSeconds, value: 1}
