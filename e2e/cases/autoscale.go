@@ -69,8 +69,8 @@ func Autoscaling() types.Feature {
 				}
 				return ""
 			})
-			s.checkNotOurs(podCliques, "serve-router-0")
-			s.checkNotOurs(scalingGroups, "serve-engine")
+			s.checkScaledBy("kube-controller-manager", scaleTarget{podCliques, "serve-router-0"})
+			s.checkScaledBy("kube-controller-manager", scaleTarget{scalingGroups, "serve-engine"})
 		})).
 		Assess("counts no pod twice, beside a user's own for the set", step(func(s *scope) {
 			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
@@ -212,16 +212,6 @@ func (s *scope) checkAutoscaler(name, kind string, floor, ceiling int32) {
 	}
 	if owner == nil || owner.Kind != "PodCliqueSet" {
 		s.Errorf("autoscaler %s is controlled by %v", name, owner)
-	}
-}
-
-// checkNotOurs checks that the replicas of a child are those of whoever used its scale subresource.
-func (s *scope) checkNotOurs(kind schema.GroupVersionResource, name string) {
-	s.Helper()
-	for _, entry := range s.get(kind, name).GetManagedFields() {
-		if fields := string(entry.FieldsV1.GetRawBytes()); entry.Subresource != "scale" && strings.Contains(fields, `"f:replicas"`) && entry.Subresource != "status" {
-			s.Errorf("replicas of %s %s belong to %s: %s", kind.Resource, name, entry.Manager, fields)
-		}
 	}
 }
 

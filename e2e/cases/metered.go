@@ -54,10 +54,14 @@ func newTraining(request string) *v1alpha1.PodCliqueSet {
 	return set
 }
 
-func trainingPods(infra, ps int) []string {
-	all := podNames("train-coordinator-0", 1)
+// trainingPods are the pods of the set that newTraining makes, with some group replicas, and parameter servers in each.
+func trainingPods(infra, ps int) []string { return trainingPodsOf(0, infra, ps) }
+
+// trainingPodsOf are those of one replica of the set.
+func trainingPodsOf(i, infra, ps int) []string {
+	all := podNames(fmt.Sprintf("train-coordinator-%d", i), 1)
 	for g := range infra {
-		all = slices.Concat(all, podNames(fmt.Sprintf("train-worker-0-%d", g), 2), podNames(fmt.Sprintf("train-ps-0-%d", g), ps))
+		all = slices.Concat(all, podNames(fmt.Sprintf("train-worker-%d-%d", i, g), 2), podNames(fmt.Sprintf("train-ps-%d-%d", i, g), ps))
 	}
 	return all
 }
@@ -89,6 +93,31 @@ func AutoscalingByMetrics() types.Feature {
 			scales(s, 2, 3, func(m *measured) { m.load["worker"], m.load["ps"] = 1600, 2100 })
 			scales(s, 1, 1, func(m *measured) { m.load["worker"], m.load["ps"] = 800, 700 })
 			s.mustNotMistarget()
+		})).
+		Assess("the set grows by its leads' use where a user's own autoscaler scales it, and back", step(func(s *scope) {
+			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
+				ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: s.namespace},
+				Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+					ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodCliqueSet", Name: "train"},
+					MaxReplicas:    5, Metrics: []autoscalingv2.MetricSpec{cpuOf(50)}, Behavior: oftenMeasured(1, 5, cpuOf(50)).Behavior,
+				},
+			})
+			for _, to := range []struct {
+				load     int64
+				replicas int
+			}{{1300, 3}, {900, 2}, {300, 1}} { // in thousandths of the one request, of which 50% shall be
+				before := s.podUIDs("train")
+				metrics.set(func(m *measured) { m.load["coordinator"] = to.load })
+				var want []string
+				for i := range to.replicas {
+					want = append(want, trainingPodsOf(i, 1, 1)...)
+				}
+				s.mustKeep(before, s.waitForPods("train", want))
+				s.waitUntilAvailable("train")
+				s.checkCounts(to.replicas, scaleTarget{podCliqueSets, "train"})
+			}
+			s.mustNotMistarget()
+			s.delete(autoscalers, "mine", metav1.DeleteOptions{})
 		})).
 		Assess("a group grows by an external metric, to nothing and back", step(func(s *scope) {
 			metrics.set(func(m *measured) { m.queue = 35 })
@@ -122,6 +151,18 @@ func AutoscalingByMetrics() types.Feature {
 				}
 				return ""
 			})
+		})).
+		Assess("and the autoscaler doesn't run away", step(func(s *scope) {
+			before := s.podUIDs("train")
+			metrics.set(func(m *measured) { m.load["worker"] = 6000 }) // 7.5 times 80% of one request; there is room for 5
+			set := s.onOwnNodes(newTraining("1"))
+			set.Spec.Template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(1, 50, cpuOf(80))
+			s.apply(set)
+			s.waitForCondition("train-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionFalse, says, "train-ps-0-7")
+			metrics.waitUntilAsked(s, 20)
+			s.checkCounts(8, scaleTarget{scalingGroups, "train-infra"})
+			s.mustKeep(before, s.podUIDs("train"))
+			s.waitForBound(trainingPods(5, 1))
 		})).
 		Teardown(step(func(s *scope) { s.stop(operator) })).
 		Feature()

@@ -16,7 +16,6 @@ import (
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/consistency"
-	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/plantest"
 )
 
@@ -59,11 +58,9 @@ func TestAutoscalersAreAppliedOnce(t *testing.T) {
 			set := oddSet(t, namespace.Name, strings.NewReplacer(" ", "-", ",", "").Replace(name), spelled)
 			world := plantest.NewWorld(set, plantest.Ready)
 			world.Settle()
-			configs := world.Children().Autoscalers
-			if len(configs) != 1 {
-				t.Fatalf("%d autoscalers, want 1", len(configs))
-			}
-			checkAppliedOnce(t, kube, set, configs[0])
+			checkAppliedOnce(t, kube, set, func() *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration {
+				return world.Children().Autoscalers[0]
+			})
 		})
 	}
 }
@@ -83,7 +80,7 @@ func oddSet(t *testing.T, namespace, name, spelled string) *v1alpha1.PodCliqueSe
 	return set
 }
 
-func checkAppliedOnce(t *testing.T, kube kubernetes.Interface, set *v1alpha1.PodCliqueSet, config *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration) {
+func checkAppliedOnce(t *testing.T, kube kubernetes.Interface, set *v1alpha1.PodCliqueSet, plan func() *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration) {
 	t.Helper()
 	autoscalers := kube.AutoscalingV2().HorizontalPodAutoscalers(set.Namespace)
 	owner := Owner{Object: set, Kind: "PodCliqueSet", Set: set.Name, Live: func(context.Context) (metav1.Object, error) { return set, nil }}
@@ -96,19 +93,19 @@ func checkAppliedOnce(t *testing.T, kube kubernetes.Interface, set *v1alpha1.Pod
 				t.Fatal(err)
 			}
 		}
-		kind := NewKind("HorizontalPodAutoscaler", plan.SetManager, &consistency.Tracker{}, store, kube.AutoscalingV2().HorizontalPodAutoscalers,
+		kind := NewKind("HorizontalPodAutoscaler", manager, &consistency.Tracker{}, store, kube.AutoscalingV2().HorizontalPodAutoscalers,
 			autoscalingv2ac.ExtractHorizontalPodAutoscaler)
 		recorded := &recordingClient{Client: autoscalers}
 		kind.client = func(string) Client[*autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration] {
 			return recorded
 		}
-		if err := kind.Apply(t.Context(), owner, config); err != nil {
+		if err := kind.Apply(t.Context(), owner, plan()); err != nil {
 			t.Fatal(err)
 		}
 		if (live == nil) != (recorded.applied == 1) {
 			t.Errorf("applied %d times where there is %v", recorded.applied, live)
 		}
-		current, err := autoscalers.Get(t.Context(), *config.Name, metav1.GetOptions{})
+		current, err := autoscalers.Get(t.Context(), *plan().Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,4 +46,6 @@ func TestAutoscalingByMetrics(t *testing.T) {
 	testenv.Test(t, cases.AutoscalingByMetrics())
 }
 
+func TestScaledReplicas(t *testing.T) { testenv.Test(t, cases.ScaledReplicas()) }
+
 func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupted()) }
