@@ -158,9 +158,12 @@ func AutoscalingByMetrics() types.Feature {
 			set := s.onOwnNodes(newTraining("1"))
 			set.Spec.Template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(1, 50, cpuOf(80))
 			s.apply(set)
-			s.waitForCondition("train-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionFalse, says, "train-ps-0-7")
-			metrics.waitUntilAsked(s, 20)
 			s.checkCounts(8, scaleTarget{scalingGroups, "train-infra"})
+			s.waitForCondition("train-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionFalse, says, "train-ps-0-5")
+			metrics.waitUntilAsked(s, 20)
+			if got := s.replicasOf(scalingGroups, "train-infra"); got != 8 {
+				s.Errorf("the autoscaler asks for %d, want 8", got)
+			}
 			s.mustKeep(before, s.podUIDs("train"))
 			s.waitForBound(trainingPods(5, 1))
 		})).
