@@ -16,6 +16,9 @@ import (
 // sample is the complete example of the documentation.
 const sample = "../../../samples/distributed-training.yaml"
 
+// autoscalingPage is the documentation of autoscaling.
+const autoscalingPage = "../../../docs/autoscaling.md"
+
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
@@ -45,6 +48,8 @@ func TestTerminationAfterRestart(t *testing.T) { testenv.Test(t, cases.Terminati
 func TestAutoscalingByMetrics(t *testing.T) {
 	testenv.Test(t, cases.AutoscalingByMetrics())
 }
+
+func TestAutoscalingByKEDA(t *testing.T) { testenv.Test(t, cases.AutoscalingByKEDA(autoscalingPage)) }
 
 func TestScaledReplicas(t *testing.T) { testenv.Test(t, cases.ScaledReplicas()) }
 
