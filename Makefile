@@ -58,7 +58,7 @@ lint: ## check formatting, go vet, staticcheck, and what Prometheus and Grafana 
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(STATICCHECK) $$(go list ./... | grep -v /apis/client/) # which code-generator wrote
-	cd tools/monitoring && go vet . && go test . # expressions of alerts and of the dashboard, by Prometheus' own parser
+	cd tools/monitoring && go vet . && go test . # alerts, the dashboard, and what the documentation asks Prometheus, by its own parser
 
 MODULE := grove.io/grove
 POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1
@@ -98,11 +98,13 @@ image: ## build the image IMAGE (default grove.io/grove:dev), from binaries buil
 	touch --date=@0 bin/image bin/image/*
 	$(DOCKER_BUILD) --target host --tag $(IMAGE) .
 
-# What pods run in tests on kind, and the image under another name.
+# What pods run in tests on kind, metrics-server, and the image under another name.
 .PHONY: test-images
 test-images: image
 	$(STATIC) -o bin/workload/ ./e2e/workload
 	$(DOCKER_BUILD) --file e2e/workload/Dockerfile --tag grove.io/workload:dev bin/workload
+	cd e2e/metricsserver && $(STATIC) -o ../../bin/metrics-server/ sigs.k8s.io/metrics-server/cmd/metrics-server
+	$(DOCKER_BUILD) --file e2e/metricsserver/Dockerfile --tag grove.io/metrics-server:dev bin/metrics-server
 	docker tag $(IMAGE) grove.io/grove:next
 
 .PHONY: release

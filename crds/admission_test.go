@@ -28,6 +28,9 @@ var resources = map[string]schema.GroupVersionResource{
 	"PodCliqueSet":          v1alpha1.SchemeGroupVersion.WithResource("podcliquesets"),
 	"PodClique":             v1alpha1.SchemeGroupVersion.WithResource("podcliques"),
 	"PodCliqueScalingGroup": v1alpha1.SchemeGroupVersion.WithResource("podcliquescalinggroups"),
+
+	"ScaledObject":            {Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"},
+	"HorizontalPodAutoscaler": {Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
 }
 
 // applier applies to a real API server, as `kubectl apply --server-side` does.

@@ -69,8 +69,8 @@ func Autoscaling() types.Feature {
 				}
 				return ""
 			})
-			s.checkNotOurs(podCliques, "serve-router-0")
-			s.checkNotOurs(scalingGroups, "serve-engine")
+			s.checkScaledBy("kube-controller-manager", scaleTarget{podCliques, "serve-router-0"})
+			s.checkScaledBy("kube-controller-manager", scaleTarget{scalingGroups, "serve-engine"})
 		})).
 		Assess("counts no pod twice, beside a user's own for the set", step(func(s *scope) {
 			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
@@ -178,6 +178,21 @@ func AutoscalerConflict() types.Feature {
 			s.waitForPods("serve", servingPods(1, 2, 2))
 			s.waitForSolution(podCliqueSets, "serve")
 		})).
+		Assess("one that counts the same pods under another name, as KEDA's would, stops both, which kube-controller-manager tells, and stays", step(func(s *scope) {
+			before := s.podUIDs("serve")
+			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
+				ObjectMeta: metav1.ObjectMeta{Name: "keda-hpa-router", Namespace: s.namespace},
+				Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+					ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodClique", Name: "serve-router-0"},
+					MinReplicas:    ptr.To[int32](2), MaxReplicas: 5,
+				},
+			})
+			for _, name := range []string{"serve-router-0", "keda-hpa-router"} {
+				s.waitForAnEvent(name, "AmbiguousSelector", "keda-hpa-router")
+			}
+			s.mustKeep(before, s.waitForPods("serve", servingPods(1, 2, 2)))
+			s.delete(autoscalers, "keda-hpa-router", metav1.DeleteOptions{})
+		})).
 		Assess("one that the API server refuses is told of, too", step(func(s *scope) {
 			s.change("serve", func(set *v1alpha1.PodCliqueSet) {
 				set.Spec.Template.Cliques[0].Spec.AutoScalingConfig.MinReplicas = ptr.To[int32](0)
@@ -212,16 +227,6 @@ func (s *scope) checkAutoscaler(name, kind string, floor, ceiling int32) {
 	}
 	if owner == nil || owner.Kind != "PodCliqueSet" {
 		s.Errorf("autoscaler %s is controlled by %v", name, owner)
-	}
-}
-
-// checkNotOurs checks that the replicas of a child are those of whoever used its scale subresource.
-func (s *scope) checkNotOurs(kind schema.GroupVersionResource, name string) {
-	s.Helper()
-	for _, entry := range s.get(kind, name).GetManagedFields() {
-		if fields := string(entry.FieldsV1.GetRawBytes()); entry.Subresource != "scale" && strings.Contains(fields, `"f:replicas"`) && entry.Subresource != "status" {
-			s.Errorf("replicas of %s %s belong to %s: %s", kind.Resource, name, entry.Manager, fields)
-		}
 	}
 }
 

@@ -40,25 +40,28 @@ func queueOf(each string) autoscalingv2.MetricSpec {
 	}}
 }
 
-// newTraining is the documentation's example, cut down, of which each pod takes a node: a group of two workers and of parameter servers, both
-// of which are autoscaled, the latter in each group replica.
-func (s *scope) newTraining() *v1alpha1.PodCliqueSet {
+// newTraining is the documentation's example, cut down: a group of two workers and of parameter servers, both of which are autoscaled, the
+// latter in each group replica. Each pod requests some CPU.
+func newTraining(request string) *v1alpha1.PodCliqueSet {
 	set := newSet("train", 1, newClique("ps", 1, 1), newClique("coordinator", 1, 1), newClique("worker", 2, 2))
 	template := &set.Spec.Template
 	template.Cliques[0].Spec.AutoScalingConfig = oftenMeasured(1, 3, cpuOf(70))
 	template.PodCliqueScalingGroups = []v1alpha1.PodCliqueScalingGroupConfig{newGroup("infra", 1, 1, "worker", "ps")}
 	template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(1, 5, cpuOf(80))
-	s.onOwnNodes(set)
 	for i := range template.Cliques {
-		template.Cliques[i].Spec.PodSpec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+		template.Cliques[i].Spec.PodSpec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(request)}
 	}
 	return set
 }
 
-func trainingPods(infra, ps int) []string {
-	all := podNames("train-coordinator-0", 1)
+// trainingPods are the pods of the set that newTraining makes, with some group replicas, and parameter servers in each.
+func trainingPods(infra, ps int) []string { return trainingPodsOf(0, infra, ps) }
+
+// trainingPodsOf are those of one replica of the set.
+func trainingPodsOf(i, infra, ps int) []string {
+	all := podNames(fmt.Sprintf("train-coordinator-%d", i), 1)
 	for g := range infra {
-		all = slices.Concat(all, podNames(fmt.Sprintf("train-worker-0-%d", g), 2), podNames(fmt.Sprintf("train-ps-0-%d", g), ps))
+		all = slices.Concat(all, podNames(fmt.Sprintf("train-worker-%d-%d", i, g), 2), podNames(fmt.Sprintf("train-ps-%d-%d", i, g), ps))
 	}
 	return all
 }
@@ -80,7 +83,7 @@ func AutoscalingByMetrics() types.Feature {
 			metrics = s.serveMetrics()
 			metrics.set(func(m *measured) { m.load["worker"], m.load["ps"] = 800, 700 })
 			s.addNodes(zone, rack, len(trainingPods(4, 1)))
-			s.apply(s.newTraining())
+			s.apply(s.onOwnNodes(newTraining("1")))
 			s.waitForPods("train", trainingPods(1, 1))
 		})).
 		Assess("a group grows by its leads' use, its parameter servers by theirs, and back", step(func(s *scope) {
@@ -91,9 +94,34 @@ func AutoscalingByMetrics() types.Feature {
 			scales(s, 1, 1, func(m *measured) { m.load["worker"], m.load["ps"] = 800, 700 })
 			s.mustNotMistarget()
 		})).
+		Assess("the set grows by its leads' use where a user's own autoscaler scales it, and back", step(func(s *scope) {
+			s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
+				ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: s.namespace},
+				Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+					ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodCliqueSet", Name: "train"},
+					MaxReplicas:    5, Metrics: []autoscalingv2.MetricSpec{cpuOf(50)}, Behavior: oftenMeasured(1, 5, cpuOf(50)).Behavior,
+				},
+			})
+			for _, to := range []struct {
+				load     int64
+				replicas int
+			}{{1300, 3}, {900, 2}, {300, 1}} { // in thousandths of the one request, of which 50% shall be
+				before := s.podUIDs("train")
+				metrics.set(func(m *measured) { m.load["coordinator"] = to.load })
+				var want []string
+				for i := range to.replicas {
+					want = append(want, trainingPodsOf(i, 1, 1)...)
+				}
+				s.mustKeep(before, s.waitForPods("train", want))
+				s.waitUntilAvailable("train")
+				s.checkCounts(to.replicas, scaleTarget{podCliqueSets, "train"})
+			}
+			s.mustNotMistarget()
+			s.delete(autoscalers, "mine", metav1.DeleteOptions{})
+		})).
 		Assess("a group grows by an external metric, to nothing and back", step(func(s *scope) {
 			metrics.set(func(m *measured) { m.queue = 35 })
-			set := s.newTraining()
+			set := s.onOwnNodes(newTraining("1"))
 			set.Spec.Template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(0, 5, queueOf("10"))
 			s.apply(set)
 			scales(s, 4, 1, func(m *measured) {})
@@ -123,6 +151,21 @@ func AutoscalingByMetrics() types.Feature {
 				}
 				return ""
 			})
+		})).
+		Assess("and the autoscaler doesn't run away", step(func(s *scope) {
+			before := s.podUIDs("train")
+			metrics.set(func(m *measured) { m.load["worker"] = 6000 }) // 7.5 times 80% of one request; there is room for 5
+			set := s.onOwnNodes(newTraining("1"))
+			set.Spec.Template.PodCliqueScalingGroups[0].ScaleConfig = oftenMeasured(1, 50, cpuOf(80))
+			s.apply(set)
+			s.checkCounts(8, scaleTarget{scalingGroups, "train-infra"})
+			s.waitForCondition("train-0", v1alpha1.ConditionScaledGroupsScheduled, metav1.ConditionFalse, says, "train-ps-0-5")
+			metrics.waitUntilAsked(s, 20)
+			if got := s.replicasOf(scalingGroups, "train-infra"); got != 8 {
+				s.Errorf("the autoscaler asks for %d, want 8", got)
+			}
+			s.mustKeep(before, s.podUIDs("train"))
+			s.waitForBound(trainingPods(5, 1))
 		})).
 		Teardown(step(func(s *scope) { s.stop(operator) })).
 		Feature()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,9 +32,11 @@ var metricsAPIs = map[string]metav1.APIResource{
 type measured struct {
 	scope *scope
 	mu    sync.Mutex
+	// asked is how often autoscalers have asked.
+	asked int
 	// queue is the value of the external metric of that name.
 	queue int64
-	// load is the work of each role, in thousandths of a processor, which those of its pods share that an autoscaler asks about.
+	// load is the work of each role, in thousandths of a processor, which those of its pods share that an autoscaler asks about and that run.
 	load map[string]int64
 }
 
@@ -42,6 +45,21 @@ func (m *measured) set(change func(m *measured)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change(m)
+}
+
+// waitUntilAsked waits until autoscalers have asked so many times more.
+func (m *measured) waitUntilAsked(s *scope, times int) {
+	s.Helper()
+	var from int
+	m.set(func(m *measured) { from = m.asked })
+	s.eventually("autoscalers that ask again", func() (string, error) {
+		var asked int
+		m.set(func(m *measured) { asked = m.asked - from })
+		if asked < times {
+			return fmt.Sprintf("asked %d times", asked), nil
+		}
+		return "", nil
+	})
 }
 
 // serveMetrics makes the API server ask the test for metrics, until the case ends.
@@ -111,14 +129,16 @@ func (m *measured) servePods(w http.ResponseWriter, r *http.Request, namespace s
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	running := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return pod.Status.Phase != corev1.PodRunning })
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked++
 	var items []any
-	for _, pod := range pods.Items {
+	for _, pod := range running {
 		items = append(items, map[string]any{
 			"metadata": map[string]any{"name": pod.Name, "namespace": pod.Namespace}, "timestamp": metav1.Now(), "window": time.Millisecond.String(),
 			"containers": []any{map[string]any{"name": "main", "usage": map[string]any{
-				"cpu": fmt.Sprintf("%dm", m.load[pod.Labels[v1alpha1.LabelRole]]/int64(len(pods.Items))),
+				"cpu": fmt.Sprintf("%dm", m.load[pod.Labels[v1alpha1.LabelRole]]/int64(len(running))),
 			}}},
 		})
 	}

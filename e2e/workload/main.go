@@ -39,6 +39,7 @@ func run(ctx context.Context) error {
 	var w workload
 	flag.DurationVar(&w.readyAfter, "ready-after", 0, "how long after its start it becomes ready; less than 0 for when it is told to")
 	flag.StringVar(&w.call, "call", "", "become ready once this URL has answered, and log the answer")
+	flag.StringVar(&w.work, "work", "", "use as much CPU as this URL of another workload answers, which gives each that asks its share")
 	lookup := flag.String("lookup", "", "look up these host names, separated by commas, and end")
 	fetch := flag.String("fetch", "", "print what this URL answers to the pod's token, and end")
 	printEnv := flag.Bool("env", false, "print the environment, and end")
@@ -61,7 +62,9 @@ func run(ctx context.Context) error {
 type workload struct {
 	readyAfter time.Duration
 	call       string
+	work       string
 	ready      atomic.Bool
+	shares     shares
 }
 
 // serve answers until it is told to end.
@@ -89,8 +92,13 @@ func (w *workload) serve(ctx context.Context) error {
 		fmt.Fprint(response, "ok")
 		close(fails)
 	})
+	mux.HandleFunc("/load", w.shares.set)
+	mux.HandleFunc("/share", w.shares.give)
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: time.Second, Handler: mux}
 	go w.getReady(ctx)
+	if w.work != "" {
+		go work(ctx, w.work)
+	}
 	go func() {
 		select {
 		case <-fails:
@@ -145,7 +153,10 @@ func (w *workload) become(ready bool) {
 // say logs something with the time.
 func say(what string) { fmt.Printf("%d %s\n", time.Now().UnixNano(), what) }
 
-// get asks a URL with the token of the pod's account, and doesn't care for certificates. Its answers other than 200 are errors.
+// client doesn't care for certificates.
+var client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+
+// get asks a URL with the token of the pod's account. Its answers other than 200 are errors.
 func get(ctx context.Context, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -156,7 +167,6 @@ func get(ctx context.Context, url string) (string, error) {
 	if token, err := os.ReadFile(tokenFile); err == nil {
 		request.Header.Set("Authorization", "Bearer "+string(token))
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	response, err := client.Do(request)
 	if err != nil {
 		return "", err

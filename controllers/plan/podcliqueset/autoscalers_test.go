@@ -72,6 +72,28 @@ func TestAutoscalers(t *testing.T) {
 	}
 }
 
+// The API server fills empty rules, so that they would seem to differ from what was applied.
+func TestRulesThatSayNothingAreLeftOut(t *testing.T) {
+	type behavior = autoscalingv2.HorizontalPodAutoscalerBehavior
+	said := &autoscalingv2.HPAScalingRules{SelectPolicy: ptr.To(autoscalingv2.DisabledPolicySelect)}
+	nothing := &autoscalingv2.HPAScalingRules{Policies: []autoscalingv2.HPAScalingPolicy{}}
+	for name, test := range map[string]struct{ asked, want *behavior }{
+		"not asked":        {nil, nil},
+		"nothing":          {&behavior{}, nil},
+		"empty rules":      {&behavior{ScaleUp: nothing, ScaleDown: &autoscalingv2.HPAScalingRules{}}, nil},
+		"one":              {&behavior{ScaleDown: said}, &behavior{ScaleDown: said}},
+		"one and an empty": {&behavior{ScaleUp: nothing, ScaleDown: said}, &behavior{ScaleDown: said}},
+		"both":             {&behavior{ScaleUp: said, ScaleDown: said}, &behavior{ScaleUp: said, ScaleDown: said}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := autoscaled(v1alpha1.AutoScalingConfig{MaxReplicas: 4, Behavior: test.asked}, v1alpha1.AutoScalingConfig{MaxReplicas: 4})
+			if diff := cmp.Diff(test.want, live(described(set)).Autoscalers["train-alone-0"].Spec.Behavior); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestFloors(t *testing.T) {
 	for name, test := range map[string]struct {
 		asked         *int32

@@ -33,6 +33,11 @@ func TestKubeletLost(t *testing.T)    { testenv.Test(t, cases.KubeletLost()) }
 func TestRankExits(t *testing.T)      { testenv.Test(t, cases.RankExits()) }
 func TestProtection(t *testing.T)     { testenv.Test(t, cases.Protection(protection)) }
 
+func TestAutoscaling(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.AutoscalingByCPU())
+}
+
 func TestExample(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Example(smallExample(t)))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/e2e-framework/pkg/types"
@@ -20,6 +21,10 @@ var testenv types.Environment
 
 // atATime is how many cases run at a time, where they may at all: containers need the processors that they share.
 const atATime = 3
+
+// patience is how much longer a case may take here than on fake nodes: metrics of real pods come every ten seconds, and autoscalers look
+// every fifteen.
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	suites.Main(m, &testenv, map[string]suites.Provider{"kind": &provider{}}, "", atATime)
@@ -54,7 +59,7 @@ func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cases.Env{Config: config, Kubectl: p.kind.Kubectl, Image: cluster.WorkloadImage, Kind: p.kind}, nil
+	return &cases.Env{Config: config, Kubectl: p.kind.Kubectl, Image: cluster.WorkloadImage, Kind: p.kind, Longer: patience}, nil
 }
 
 // Stop keeps the logs of a run that has failed.

@@ -24,6 +24,9 @@ var (
 	updates = flag.Int("interrupted-updates", 1, "during how many updates the operator is killed")
 )
 
+// autoscalingPage is the documentation of autoscaling.
+const autoscalingPage = "../../../docs/autoscaling.md"
+
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
@@ -62,3 +65,7 @@ func TestUpdateInterrupted(t *testing.T) { testenv.Test(t, cases.UpdateInterrupt
 func TestRefusedProbe(t *testing.T) { testenv.Test(t, cases.RefusedProbe()) }
 func TestSpreadAlone(t *testing.T)  { testenv.Test(t, cases.SpreadAlone()) }
 func TestTooLarge(t *testing.T)     { testenv.Test(t, cases.TooLarge()) }
+
+func TestAutoscalingByKEDA(t *testing.T) { testenv.Test(t, cases.AutoscalingByKEDA(autoscalingPage)) }
+
+func TestScaledReplicas(t *testing.T) { testenv.Test(t, cases.ScaledReplicas()) }

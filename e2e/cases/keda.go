@@ -1,0 +1,124 @@
+package cases
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	"sigs.k8s.io/e2e-framework/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"grove.io/grove/e2e/cluster"
+)
+
+// yamlBlock is a block of YAML in a page of documentation.
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// scaledObject is what a test reads of KEDA's ScaledObject.
+type scaledObject struct {
+	Metadata metav1.ObjectMeta
+	Spec     struct {
+		ScaleTargetRef  autoscalingv2.CrossVersionObjectReference
+		MaxReplicaCount int32
+		Triggers        []struct{ Metadata struct{ Threshold string } }
+	}
+}
+
+// documented are a page's manifests of a kind about an object whose name begins with a prefix.
+func (s *scope) documented(page, kind, prefix string) []string {
+	s.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		s.Fatal(err)
+	}
+	var manifests []string
+	for _, block := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
+		for _, manifest := range strings.Split(block[1], "---\n") {
+			if strings.Contains(manifest, "\nkind: "+kind+"\nmetadata:\n  name: "+prefix) {
+				manifests = append(manifests, manifest)
+			}
+		}
+	}
+	if len(manifests) == 0 {
+		s.Fatalf("%s has no %s %s", page, kind, prefix)
+	}
+	return manifests
+}
+
+// scaleByKEDA makes the autoscaler that KEDA makes of a ScaledObject, by the metric that the test serves.
+func (s *scope) scaleByKEDA(manifest string) {
+	s.Helper()
+	var object scaledObject
+	if err := yaml.Unmarshal([]byte(manifest), &object); err != nil {
+		s.Fatal(err)
+	}
+	s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "keda-hpa-" + object.Metadata.Name, Namespace: s.namespace},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: object.Spec.ScaleTargetRef,
+			MinReplicas:    ptr.To[int32](1), // KEDA itself turns off and on
+			MaxReplicas:    object.Spec.MaxReplicaCount,
+			Metrics:        []autoscalingv2.MetricSpec{queueOf(object.Spec.Triggers[0].Metadata.Threshold)},
+		},
+	})
+}
+
+// AutoscalingByKEDA checks that what a page says of KEDA works with what KEDA would do: its autoscalers, and its writes to the scale subresource
+// that turn a part off and on. It starts an operator.
+func AutoscalingByKEDA(page string) types.Feature {
+	var operator *cluster.Operator
+	var metrics *measured
+	engine := scaleTarget{scalingGroups, "chat-engine"}
+	pods := func(engines int) []string {
+		var all []string
+		for g := range engines {
+			all = slices.Concat(all, podNames(fmt.Sprintf("chat-prefill-0-%d", g), 1), podNames(fmt.Sprintf("chat-decode-0-%d", g), 2))
+		}
+		return all
+	}
+	return features.New("autoscaling by KEDA").
+		Setup(step(func(s *scope) {
+			operator = s.startOperator()
+			metrics = s.serveMetrics()
+			metrics.set(func(m *measured) { m.queue = 35 }) // for each of decode's, 32
+			s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", s.fileOf([]byte(s.documented(page, "PodCliqueSet", "chat")[0])))
+			s.waitForPods("chat", pods(2))
+			s.waitUntilAvailable("chat")
+		})).
+		Assess("grows, without a pod that two autoscalers count", step(func(s *scope) {
+			before := s.podUIDs("chat")
+			for _, manifest := range s.documented(page, "ScaledObject", "chat") {
+				s.scaleByKEDA(manifest)
+			}
+			s.mustKeep(before, s.waitForPods("chat", pods(4)))
+			s.waitUntilAvailable("chat")
+			s.checkScaledBy("kube-controller-manager", engine)
+			s.mustNotMistarget()
+		})).
+		Assess("goes off, which breaches nothing, and stays off", step(func(s *scope) {
+			s.scaleAs("keda-operator", engine, `{"spec": {"replicas": 0}}`)
+			s.waitForPods("chat", nil)
+			s.waitUntilAvailable("chat")
+			metrics.set(func(m *measured) { m.queue = 5 })
+			s.bringUpAnother()
+			s.mustExist("chat")
+		})).
+		Assess("comes back as a gang of minAvailable, and grows on", step(func(s *scope) {
+			s.scaleAs("keda-operator", engine, `{"spec": {"replicas": 1}}`)
+			s.waitForPods("chat", pods(2))
+			s.waitUntilAvailable("chat")
+			s.mustBeGang("chat-prefill-0-0-0", "chat-decode-0-0-0", "chat-prefill-0-1-0", "chat-decode-0-1-0")
+			metrics.set(func(m *measured) { m.queue = 55 })
+			s.waitForPods("chat", pods(6))
+			s.waitUntilAvailable("chat")
+			s.mustNotMistarget()
+		})).
+		Teardown(step(func(s *scope) { s.stop(operator) })).
+		Feature()
+}
