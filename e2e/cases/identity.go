@@ -30,7 +30,7 @@ func UsersPods() types.Feature {
 			}
 			want := []string{
 				"GROVE_PCS_NAME", "GROVE_PCS_INDEX", "GROVE_PCLQ_NAME", "GROVE_PCLQ_POD_INDEX", "GROVE_HEADLESS_SERVICE",
-				"FIRST", "ADDRESS",
+				"GROVE_POD_ADDRESS", "FIRST", "ADDRESS",
 			}
 			if diff := cmp.Diff(want, envNames(pod.Spec.InitContainers[0])); diff != "" {
 				s.Errorf("init container (-want +got):\n%s", diff)
