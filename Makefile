@@ -13,10 +13,14 @@ help: ## show this
 	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+SAMPLE ?= distributed-training
+SAMPLE_FILE = $(if $(wildcard $(SAMPLE)),$(SAMPLE),samples/$(SAMPLE).yaml)
+
 .PHONY: demo
-demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
+demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show SAMPLE coming up, a name in samples/ or a file (DEMO_ONESHOT=1: exit when ready)
+	@[ -f "$(SAMPLE_FILE)" ] || { echo "There is no sample $(SAMPLE). There are: $(basename $(notdir $(wildcard samples/*.yaml)))"; exit 1; }
 	@go build -o bin/grove-demo ./e2e/cmd/demo
-	@exec bin/grove-demo $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
+	@exec bin/grove-demo -sample=$(SAMPLE_FILE) $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
 build: ## build bin/grove-operator
