@@ -61,6 +61,7 @@ func UsersPods() types.Feature {
 			if pod.Spec.ServiceAccountName != "own" {
 				s.Errorf("the pod runs as %q", pod.Spec.ServiceAccountName)
 			}
+			s.waitForChildren("web", names{roleBindings: {"grove-web"}}) // it comes once the operator has seen the Role
 			binding, err := s.core.RbacV1().RoleBindings(s.namespace).Get(s.ctx, "grove-web", metav1.GetOptions{})
 			if err != nil {
 				s.Fatal(err)
