@@ -14,8 +14,9 @@ import (
 	"grove.io/grove/apis/grove/v1alpha1"
 )
 
-// Sample checks that the set of a manifest comes up as it stands there, all of it.
+// Sample checks that the set of a manifest comes up as it stands there, all of it. It leaves its nodes to the next.
 func Sample(manifest string) types.Feature {
+	var set v1alpha1.PodCliqueSet
 	return features.New("the sample "+strings.TrimSuffix(filepath.Base(manifest), ".yaml")).
 		Assess("is accepted with strict validation", step(func(s *scope) {
 			s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", manifest)
@@ -25,12 +26,15 @@ func Sample(manifest string) types.Feature {
 			if err != nil {
 				s.Fatal(err)
 			}
-			var set v1alpha1.PodCliqueSet
 			if err := yaml.UnmarshalStrict(data, &set); err != nil {
 				s.Fatal(err)
 			}
 			s.waitForPods(set.Name, podsOfTemplate(&set))
 			s.waitUntilAvailable(set.Name)
+		})).
+		Teardown(step(func(s *scope) {
+			s.mustKubectl("delete", "-f", manifest)
+			s.waitForChildren(set.Name, noChildren())
 		})).
 		Feature()
 }

@@ -30,7 +30,7 @@ func TestSamples(t *testing.T) {
 		t.Fatalf("%d samples, %v", len(manifests), err)
 	}
 	for _, manifest := range manifests {
-		testenv.Test(t, cases.Sample(manifest))
+		t.Run(filepath.Base(manifest), func(t *testing.T) { testenv.Test(t, cases.Sample(manifest)) })
 	}
 }
 
