@@ -30,11 +30,11 @@ func Chart(dir string) types.Feature {
 		Assess("takes over from kubectl", step(func(s *scope) {
 			s.createPair("web")
 			before = s.containersOf("web")
-			s.mustHelm("install", release, s.absolute(dir), "--take-ownership")
+			s.mustHelm("install", release, s.absolute(dir), "--take-ownership", "--force-conflicts")
 			s.mustBeUntouched(before)
 		})).
 		Assess("upgrades the operator and the definitions", step(func(s *scope) {
-			s.mustHelm("upgrade", release, s.nextChart(dir), "--set=image.tag="+imageTag(cluster.NextOperatorImage))
+			s.mustHelm("upgrade", release, s.nextChart(dir), "--force-conflicts", "--set=image.tag="+imageTag(cluster.NextOperatorImage))
 			if got := s.mustKubectl("get", definition, "--output="+description); got != described {
 				s.Errorf("the definition has the description %q", got)
 			}
