@@ -55,6 +55,7 @@ func Chart(dir string) types.Feature {
 		})).
 		Assess("installs all of it where nothing is", step(func(s *scope) {
 			s.mustKubectl("delete", "podcliqueset/web")
+			s.waitForChildren("web", noChildren())
 			s.deleteGrove()
 			s.mustHelm("install", release, s.absolute(dir), "--create-namespace")
 			s.createPair("fresh")
