@@ -23,7 +23,7 @@ const (
 	chart = "../../../charts/grove"
 )
 
-// These change what all others need, and go first, one after the other.
+// These change what all others need, and go first, one after the other. The last of them leaves Grove as the chart installs it.
 
 func TestUpgrade(t *testing.T)        { testenv.Test(t, cases.Upgrade()) }
 func TestNoOperator(t *testing.T)     { testenv.Test(t, cases.NoOperator()) }
