@@ -19,9 +19,11 @@ const (
 	sample = "../../../samples/distributed-training.yaml"
 	// protection has the admission policy against hand edits.
 	protection = "../../../deploy/protection"
+	// chart is Grove's Helm chart.
+	chart = "../../../charts/grove"
 )
 
-// These change what all others need, and go first, one after the other.
+// These change what all others need, and go first, one after the other. The last of them leaves Grove as the chart installs it.
 
 func TestUpgrade(t *testing.T)        { testenv.Test(t, cases.Upgrade()) }
 func TestNoOperator(t *testing.T)     { testenv.Test(t, cases.NoOperator()) }
@@ -32,6 +34,7 @@ func TestDrainGang(t *testing.T)      { testenv.Test(t, cases.DrainGang()) }
 func TestKubeletLost(t *testing.T)    { testenv.Test(t, cases.KubeletLost()) }
 func TestRankExits(t *testing.T)      { testenv.Test(t, cases.RankExits()) }
 func TestProtection(t *testing.T)     { testenv.Test(t, cases.Protection(protection)) }
+func TestChart(t *testing.T)          { testenv.Test(t, cases.Chart(chart)) }
 
 func TestAutoscaling(t *testing.T) {
 	t.Parallel()
