@@ -13,10 +13,13 @@ help: ## show this
 	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The flags are those of e2e/kubebuild: what the control plane, the operator and the demo share is compiled once.
+FIRST_RUN := -trimpath -gcflags=all=-dwarf=false
+
 .PHONY: demo
-demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
-	@go build -o bin/grove-demo ./e2e/cmd/demo
-	@exec bin/grove-demo $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
+demo: control-plane ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
+	@mkdir -p bin/demo && CGO_ENABLED=0 go build $(FIRST_RUN) -o bin/demo/ ./cmd/grove-operator ./e2e/cmd/demo
+	@exec bin/demo/demo -operator bin/demo/grove-operator $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
 build: ## build bin/grove-operator
@@ -113,8 +116,8 @@ e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluste
 	go test -count=1 -timeout 40m ./e2e/suites/kind -provider=kind
 
 .PHONY: control-plane
-control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there
-	@go run ./e2e/cmd/prepare
+control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there; what the PATH or KUBEBUILDER_ASSETS has is not built
+	@CGO_ENABLED=0 go run $(FIRST_RUN) ./e2e/cmd/prepare
 
 .PHONY: clean
 clean: ## remove bin/
