@@ -16,12 +16,14 @@ help: ## show this
 
 SAMPLE ?= distributed-training
 SAMPLE_FILE = $(if $(wildcard $(SAMPLE)),$(SAMPLE),samples/$(SAMPLE).yaml)
+# The flags are those of e2e/kubebuild: what the control plane, the operator and the demo share is compiled once.
+FIRST_RUN := -trimpath -gcflags=all=-dwarf=false
 
 .PHONY: demo
-demo: build ## start a local cluster with fake GPU nodes, run Grove on it and show SAMPLE coming up, a name in samples/ or a file (DEMO_ONESHOT=1: exit when ready)
+demo: control-plane ## start a local cluster with fake GPU nodes, run Grove on it and show SAMPLE coming up, a name in samples/ or a file (DEMO_ONESHOT=1: exit when ready)
 	@[ -f "$(SAMPLE_FILE)" ] || { echo "There is no sample $(SAMPLE). There are: $(basename $(notdir $(wildcard samples/*.yaml)))"; exit 1; }
-	@go build -o bin/grove-demo ./e2e/cmd/demo
-	@exec bin/grove-demo -sample=$(SAMPLE_FILE) $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
+	@mkdir -p bin/demo && CGO_ENABLED=0 go build $(FIRST_RUN) -o bin/demo/ ./cmd/grove-operator ./e2e/cmd/demo
+	@exec bin/demo/demo -operator bin/demo/grove-operator -sample=$(SAMPLE_FILE) $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
 build: ## build bin/grove-operator
@@ -145,8 +147,8 @@ e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluste
 	go test -count=1 -timeout 40m ./e2e/suites/kind -provider=kind
 
 .PHONY: control-plane
-control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there
-	@go run ./e2e/cmd/prepare
+control-plane: ## build etcd, Kubernetes and kwok into the cache, unless they are there; what the PATH or KUBEBUILDER_ASSETS has is not built
+	@CGO_ENABLED=0 go run $(FIRST_RUN) ./e2e/cmd/prepare
 
 .PHONY: clean
 clean: ## remove bin/

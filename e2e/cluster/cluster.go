@@ -21,6 +21,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"grove.io/grove/e2e/kubebuild"
 )
 
 // startTimeout bounds the start of the processes, without the build. An idle machine needs 4 s.
@@ -54,7 +56,7 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if opts.Progress == nil {
 		opts.Progress = io.Discard
 	}
-	bin, err := ControlPlane(ctx, opts.Progress)
+	bin, err := kubebuild.ControlPlane(ctx, opts.Progress)
 	if err != nil {
 		return nil, fmt.Errorf("build the control plane: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"grove.io/grove/e2e/cluster"
+	"grove.io/grove/e2e/kubebuild"
 )
 
 // Two clusters started at once work side by side, and leave nothing behind, in the user's home neither.
@@ -21,7 +22,7 @@ func TestClustersSideBySide(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a control plane")
 	}
-	if _, err := cluster.ControlPlane(t.Context(), os.Stderr); err != nil {
+	if _, err := kubebuild.ControlPlane(t.Context(), os.Stderr); err != nil {
 		t.Fatal(err)
 	}
 	temp, kubeconfig := t.TempDir(), filepath.Join(t.TempDir(), "config")

@@ -1,43 +1,10 @@
+//go:build !without_kwok
+
 package main
 
-import (
-	"context"
-	"fmt"
-	"os"
+import kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"sigs.k8s.io/kwok/pkg/config"
-	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
-	kwokctl "sigs.k8s.io/kwok/pkg/kwokctl/cmd"
-	_ "sigs.k8s.io/kwok/pkg/kwokctl/runtime/binary" // the runtime that starts plain processes
-	"sigs.k8s.io/kwok/pkg/log"
-	"sigs.k8s.io/kwok/pkg/utils/signals"
-)
-
-func runKwok()    { runWithKwokConfig(kwok.NewCommand) }
-func runKwokctl() { runWithKwokConfig(kwokctl.NewCommand) }
-
-// runWithKwokConfig runs a command of kwok's with what its own main functions give it: a context that signals end,
-// and the logging and --config flags, which are read before cobra reads the others.
-func runWithKwokConfig(newCommand func(context.Context) *cobra.Command) {
-	// Kubernetes' packages register a --version of their own here, which cobra would merge with the command's.
-	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ExitOnError)
-
-	global := pflag.NewFlagSet("global", pflag.ContinueOnError)
-	global.ParseErrorsAllowlist.UnknownFlags = true
-	global.Usage = func() {}
-
-	ctx, _ := log.InitFlags(signals.SetupSignalContext(), global)
-	ctx, err := config.InitFlags(ctx, global)
-	if err == nil {
-		command := newCommand(ctx)
-		command.PersistentFlags().AddFlagSet(global)
-		err = command.ExecuteContext(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+func init() {
+	faces["kwok"] = func() { runWithKwokConfig(kwok.NewCommand) }
+	faces["kwok-controller"] = faces["kwok"] // kwokctl's name for it
 }

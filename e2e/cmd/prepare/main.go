@@ -8,13 +8,13 @@ import (
 	"os/signal"
 	"syscall"
 
-	"grove.io/grove/e2e/cluster"
+	"grove.io/grove/e2e/kubebuild"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	bin, err := cluster.ControlPlane(ctx, os.Stderr)
+	bin, err := kubebuild.ControlPlane(ctx, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
