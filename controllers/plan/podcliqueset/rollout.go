@@ -39,17 +39,22 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	if strategy.Type == v1alpha1.Coherent {
 		budget = plan.Budget(strategy.MaxUnavailable, n)
 	}
-	for i := int(strategy.Partition); i < n; i++ {
-		// One in the middle of an update to something else goes on from there.
-		if gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]; !r.takes[i] && (gang == nil || s.hasBegun(gang) || plan.WhyUnavailable(gang) != "") {
-			r.takes[i] = true
+	for i := range n {
+		// One in the middle of an update to something else goes on from there, to that if the partition keeps it from more.
+		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
+		held, begun := i < int(strategy.Partition), gang != nil && s.hasBegun(gang)
+		if !r.takes[i] && (begun || !held && (gang == nil || plan.WhyUnavailable(gang) != "")) {
+			r.takes[i] = !held
 			busy++
 		}
 	}
-	for i := int(strategy.Partition); i < n && busy < budget; i++ {
-		if !r.takes[i] {
-			r.takes[i] = true
-			busy++
+	// Of the others, those come first whose last pods from such an update aren't ready yet.
+	for _, first := range []bool{true, false} {
+		for i := int(strategy.Partition); i < n && busy < budget; i++ {
+			if !r.takes[i] && first == !s.isWhole(t, int32(i)) {
+				r.takes[i] = true
+				busy++
+			}
 		}
 	}
 	return r
@@ -142,13 +147,30 @@ func (s Set) updateTo(podClique *v1alpha1.PodClique, hash string, takes, old boo
 
 // isDone tells whether all pods of a replica are of today's podSpecs and ready, as far as they have a place.
 func (s Set) isDone(t plan.Template, hashes []string, i int32) bool {
-	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
-	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
-		return false
-	}
 	byPodClique := map[string]string{}
 	for j := range t.Cliques() {
 		byPodClique[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)] = hashes[j]
+	}
+	return s.isOf(byPodClique, i)
+}
+
+// isWhole tells the same of the podSpecs that the replica's PodCliques have.
+func (s Set) isWhole(t plan.Template, i int32) bool {
+	byPodClique := map[string]string{}
+	for j := range t.Cliques() {
+		name := plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)
+		if podClique := s.PodCliques[name]; podClique != nil {
+			byPodClique[name] = podClique.Labels[v1alpha1.LabelPodTemplateHash]
+		}
+	}
+	return s.isOf(byPodClique, i)
+}
+
+// isOf tells whether all pods of a replica are of the podSpecs with some hashes, by PodClique, and ready, as far as they have a place.
+func (s Set) isOf(byPodClique map[string]string, i int32) bool {
+	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
+		return false
 	}
 	for _, unit := range plan.UnitsOf(gang) {
 		needed := unit.Base || plan.UnitRecord(gang, unit.Name).AvailableSince != nil

@@ -79,6 +79,11 @@ func TestRollout(t *testing.T) {
 			w.GiveTurn(3)
 			w.PodGangs["train-3"].Status.PodGroups[0].Outdated++
 		}, "[3]"},
+		"none while one below the partition is in the middle": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, func(w *plantest.World) {
+			w.GiveTurn(1)
+			w.PodGangs["train-1"].Status.PodGroups[0].Outdated++
+		}, "[]"},
+		"one whose last pod isn't ready first": {nil, func(w *plantest.World) { w.PodGangs["train-2"].Status.PodGroups[0].Created++ }, "[2]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := edited(test.edit)
