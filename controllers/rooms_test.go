@@ -181,6 +181,17 @@ func TestNoControllerRuntime(t *testing.T) {
 	}
 }
 
+// Kustomize, which cli-runtime's options and builder bring with them, would make the plugin larger than the 60 MB that it may have.
+func TestNoKustomizeInThePlugin(t *testing.T) {
+	for _, pkg := range list(t, "./cmd/kubectl-grove/...") {
+		for _, dep := range pkg.Deps {
+			if strings.HasPrefix(dep, "sigs.k8s.io/kustomize") {
+				t.Errorf("%s depends on %s", pkg.ImportPath, dep)
+			}
+		}
+	}
+}
+
 // list runs go list with some arguments.
 func list(t *testing.T, arguments ...string) []goPackage {
 	t.Helper()

@@ -21,7 +21,7 @@ func (e *Env) RegisterCompletions(root *cobra.Command) {
 			return startingWith(typed, names()), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	kubeconfig := e.Config.ToRawKubeConfigLoader
+	kubeconfig := e.Config.Load
 	cobra.CheckErr(root.RegisterFlagCompletionFunc("context", fromKubeconfig(func() []string {
 		config, _ := kubeconfig().RawConfig()
 		return slices.Collect(maps.Keys(config.Contexts))

@@ -6,10 +6,11 @@ import (
 	"io"
 	"time"
 
-	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 	metrics "k8s.io/metrics/pkg/client/clientset/versioned"
 
 	"grove.io/grove/apis/client/clientset/versioned"
@@ -18,8 +19,7 @@ import (
 // Env is what a verb runs with. Tests replace Connect and Now.
 type Env struct {
 	genericiooptions.IOStreams
-	// Config has the flags of kubectl that say which cluster, user and namespace.
-	Config *genericclioptions.ConfigFlags
+	Config *Config
 	// Connect makes clients of what Config says.
 	Connect func() (*Clients, error)
 	// Now is the time.
@@ -28,6 +28,24 @@ type Env struct {
 	Palette Palette
 	// Live tells whether the output is a terminal, on which a picture can be redrawn.
 	Live bool
+}
+
+// Config is which cluster, user and namespace a kubeconfig and the flags of kubectl say. It is client-go's, since cli-runtime's ConfigFlags bring
+// kustomize with them, which would double the program.
+type Config struct {
+	rules     *clientcmd.ClientConfigLoadingRules
+	overrides clientcmd.ConfigOverrides
+}
+
+// AddFlags adds the flags of kubectl to those of a command.
+func (c *Config) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.rules.ExplicitPath, clientcmd.RecommendedConfigPathFlag, "", "Path to the kubeconfig file to use for CLI requests.")
+	clientcmd.BindOverrideFlags(&c.overrides, flags, clientcmd.RecommendedConfigOverrideFlags(""))
+}
+
+// Load reads the kubeconfig.
+func (c *Config) Load() clientcmd.ClientConfig {
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(c.rules, &c.overrides)
 }
 
 // Clients reach one cluster.
@@ -45,7 +63,7 @@ func NewEnv(in io.Reader, out, errOut io.Writer) *Env {
 	live := isTerminal(out)
 	env := &Env{
 		IOStreams: genericiooptions.IOStreams{In: in, Out: out, ErrOut: errOut},
-		Config:    genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag(),
+		Config:    &Config{rules: clientcmd.NewDefaultClientConfigLoadingRules()},
 		Now:       time.Now,
 		Palette:   Palette{Colours: live && coloursWanted()},
 		Live:      live,
@@ -58,14 +76,15 @@ func NewEnv(in io.Reader, out, errOut io.Writer) *Env {
 const clientQPS, clientBurst = 100, 200
 
 func (e *Env) connect() (*Clients, error) {
-	config, err := e.Config.ToRESTConfig()
+	kubeconfig := e.Config.Load()
+	config, err := kubeconfig.ClientConfig()
 	if err != nil {
 		return nil, err
 	}
 	config.QPS, config.Burst = clientQPS, clientBurst
 	config.UserAgent = "kubectl-grove"
 	clients := &Clients{}
-	if clients.Namespace, _, err = e.Config.ToRawKubeConfigLoader().Namespace(); err != nil {
+	if clients.Namespace, _, err = kubeconfig.Namespace(); err != nil {
 		return nil, err
 	}
 	if clients.Core, err = kubernetes.NewForConfig(config); err != nil {
