@@ -73,6 +73,11 @@ func (w *World) syncSet() bool {
 	for _, config := range children.DisruptionBudgets {
 		w.DisruptionBudgets = append(w.DisruptionBudgets, plan.Configuration[policyv1.PodDisruptionBudget](config))
 	}
+	if len(w.Services) == 0 {
+		for _, config := range children.Services {
+			w.Services = append(w.Services, plan.Configuration[corev1.Service](config))
+		}
+	}
 	return w.takeAway() || wrote
 }
 
