@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"cmd/kubectl-grove":              {"apis/", "controllers/plan", "controllers/plan/", "cmd/kubectl-grove/"},
 	"cmd/internal":                   {},
 	"e2e":                            {"apis/", "crds", "controllers", "controllers/startup", "e2e/"},
+	"e2e/cmd/demo":                   {"apis/", "controllers/plan", "cmd/kubectl-grove/tree", "cmd/kubectl-grove/view", "e2e/"},
 }
 
 type goPackage struct {

@@ -5,6 +5,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"grove.io/grove/cmd/kubectl-grove/internal/cli"
+	"grove.io/grove/cmd/kubectl-grove/internal/verbs"
 )
 
 // newRoot is the command with all its verbs.
@@ -32,11 +33,13 @@ Completion of "kubectl grove", names of sets included, needs a file kubectl_comp
 	root.SetErr(env.ErrOut)
 	env.Config.AddFlags(root.PersistentFlags())
 	env.RegisterCompletions(root)
-	root.AddCommand(verbs(env)...)
+	root.AddCommand(commands(env)...)
 	return root
 }
 
-// verbs are the commands below the root, one of each package.
-func verbs(env *cli.Env) []*cobra.Command {
-	return []*cobra.Command{}
+// commands are the verbs.
+func commands(env *cli.Env) []*cobra.Command {
+	return []*cobra.Command{
+		verbs.Tree(env),
+	}
 }

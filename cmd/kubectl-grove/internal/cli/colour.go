@@ -5,11 +5,25 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"grove.io/grove/cmd/kubectl-grove/view"
 )
 
 // Palette gives words a colour by what they mean. Its zero value leaves them as they are.
 type Palette struct {
 	Colours bool
+}
+
+// Mood colours words by how good what they say is.
+func (p Palette) Mood(mood view.Mood, words string) string {
+	switch mood {
+	case view.Good:
+		return p.Good(words)
+	case view.Waiting:
+		return p.Waiting(words)
+	default:
+		return p.Bad(words)
+	}
 }
 
 // Good is for what is as it should be.

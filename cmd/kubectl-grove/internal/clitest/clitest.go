@@ -15,21 +15,21 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	metricsfake "k8s.io/metrics/pkg/client/clientset/versioned/fake"
 
-	"grove.io/grove/apis/client/clientset/versioned"
 	grovefake "grove.io/grove/apis/client/clientset/versioned/fake"
 	"grove.io/grove/cmd/kubectl-grove/internal/cli"
+	"grove.io/grove/controllers/plan/plantest"
 )
 
 var update = flag.Bool("update", false, "write what is printed into the golden files")
 
-// Now is the time in tests.
-var Now = time.Date(2026, 11, 25, 14, 0, 0, 0, time.UTC)
+// Now is the time in tests: that of the world in which planners are tested.
+var Now = plantest.Now.UTC()
 
 // Clients have objects in memory, in the namespace default: those of Kubernetes, and Grove's.
 func Clients(core []runtime.Object, grove ...runtime.Object) *cli.Clients {
 	return &cli.Clients{
 		Core:      fake.NewClientset(core...),
-		Grove:     versioned.Interface(grovefake.NewSimpleClientset(grove...)),
+		Grove:     grovefake.NewSimpleClientset(grove...),
 		Metrics:   metricsfake.NewSimpleClientset(),
 		Namespace: "default",
 	}
