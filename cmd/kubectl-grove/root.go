@@ -41,6 +41,7 @@ Completion of "kubectl grove", names of sets included, needs a file kubectl_comp
 func commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
 		verbs.Tree(env),
+		verbs.Why(env),
 		verbs.Rollout(env),
 	}
 }
