@@ -43,5 +43,7 @@ func commands(env *cli.Env) []*cobra.Command {
 		verbs.Tree(env),
 		verbs.Why(env),
 		verbs.Rollout(env),
+		verbs.Scale(env),
+		verbs.Top(env),
 	}
 }
