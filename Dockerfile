@@ -17,7 +17,7 @@ RUN go mod download
 COPY apis apis
 COPY cmd cmd
 COPY controllers controllers
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/ ./cmd/...
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/ ./cmd/grove-operator ./cmd/grove-initc
 
 FROM ${BASE}
 COPY --from=build /out/ /

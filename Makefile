@@ -26,7 +26,7 @@ demo: control-plane ## start a local cluster with fake GPU nodes, run Grove on i
 	@exec bin/demo/demo -operator bin/demo/grove-operator -sample=$(SAMPLE_FILE) $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
-build: ## build bin/grove-operator
+build: ## build bin/grove-operator, bin/grove-initc and the kubectl plugin bin/kubectl-grove
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
 .PHONY: test
@@ -103,7 +103,7 @@ DOCKER_BUILD := DOCKER_BUILDKIT=0 docker build --quiet
 
 .PHONY: image
 image: ## build the image IMAGE (default grove.io/grove:dev), from binaries built on this machine: nothing is pulled
-	$(STATIC) -o bin/image/ ./cmd/...
+	$(STATIC) -o bin/image/ ./cmd/grove-operator ./cmd/grove-initc
 	touch --date=@0 bin/image bin/image/*
 	$(DOCKER_BUILD) --target host --tag $(IMAGE) .
 

@@ -44,8 +44,10 @@ var rooms = map[string][]string{
 	"controllers":                    {"apis/", "controllers/podcliqueset", "controllers/podclique", "controllers/scalinggroup", "controllers/podgang", "controllers/internal/"},
 	"cmd/grove-operator":             {"apis/", "controllers", "cmd/grove-operator/app", "cmd/internal/"},
 	"cmd/grove-initc":                {"apis/", "controllers/startup", "cmd/internal/"},
+	"cmd/kubectl-grove":              {"apis/", "controllers/plan", "controllers/plan/", "controllers/startup", "cmd/kubectl-grove/"},
 	"cmd/internal":                   {},
 	"e2e":                            {"apis/", "crds", "controllers", "controllers/startup", "e2e/"},
+	"e2e/cmd/demo":                   {"apis/", "controllers/plan", "cmd/kubectl-grove/tree", "cmd/kubectl-grove/view", "e2e/"},
 }
 
 type goPackage struct {
@@ -175,6 +177,17 @@ func TestNoControllerRuntime(t *testing.T) {
 	for _, pkg := range list(t, "./apis/...", "./controllers/...", "./cmd/...", "./crds/...") {
 		for _, dep := range pkg.Deps {
 			if strings.HasPrefix(dep, "sigs.k8s.io/controller-runtime") || strings.HasPrefix(dep, "sigs.k8s.io/e2e-framework") {
+				t.Errorf("%s depends on %s", pkg.ImportPath, dep)
+			}
+		}
+	}
+}
+
+// Kustomize, which cli-runtime's options and builder bring with them, would make the plugin larger than the 60 MB that it may have.
+func TestNoKustomizeInThePlugin(t *testing.T) {
+	for _, pkg := range list(t, "./cmd/kubectl-grove/...") {
+		for _, dep := range pkg.Deps {
+			if strings.HasPrefix(dep, "sigs.k8s.io/kustomize") {
 				t.Errorf("%s depends on %s", pkg.ImportPath, dep)
 			}
 		}

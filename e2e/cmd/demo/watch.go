@@ -15,6 +15,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"grove.io/grove/apis/client/clientset/versioned"
+	"grove.io/grove/cmd/kubectl-grove/tree"
+	"grove.io/grove/cmd/kubectl-grove/view"
+	"grove.io/grove/controllers/plan"
 )
 
 const (
@@ -34,71 +37,44 @@ func (d *demo) watch(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	var last *view
-	screen := &screen{started: time.Now(), redraw: term.IsTerminal(int(os.Stdout.Fd()))}
+	var last *view.View
+	screen := &tree.Screen{Out: os.Stdout, Live: term.IsTerminal(int(os.Stdout.Fd())), Paint: tree.Plain}
 	err = wait.PollUntilContextTimeout(ctx, watchPeriod, watchTimeout, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-d.operator.Exited():
 			return false, errors.New("the operator has exited")
 		default:
 		}
-		v, err := look(ctx, core, grove, metav1.NamespaceDefault, name)
+		v, err := view.Load(ctx, core, grove, metav1.NamespaceDefault, name)
 		if err != nil {
 			return false, err
 		}
 		last = v
-		screen.show(v)
-		return v.ready(), nil
+		screen.Show([]*view.View{v}, time.Now())
+		return v.Ready(), nil
 	})
 	if err != nil && last != nil {
-		return fmt.Errorf("not everything is ready: %w\n%s", err, last.whatIsMissing())
+		return fmt.Errorf("not everything is ready: %w\n%s", err, whatIsMissing(last))
+	}
+	if err == nil && !screen.Live {
+		fmt.Println(strings.Join(tree.Lines([]tree.Node{tree.Of(last)}, time.Now(), tree.Plain), "\n"))
 	}
 	return err
 }
 
-// screen shows views: on a terminal it redraws a tree in place, elsewhere it appends a line for every change.
-type screen struct {
-	started time.Time
-	redraw  bool
-	lines   int
-	last    string
-}
-
-func (s *screen) show(v *view) {
-	if s.redraw {
-		s.drawTree(v)
-	} else if summary := v.summary(); summary != s.last {
-		fmt.Printf("%5.1fs  %s\n", time.Since(s.started).Seconds(), summary)
-		s.last = summary
-	}
-	if v.ready() && !s.redraw {
-		fmt.Println(strings.Join(v.tree(), "\n"))
-	}
-}
-
-func (s *screen) drawTree(v *view) {
-	const up, clear = "\x1b[%dA", "\x1b[J"
-	if s.lines > 0 {
-		fmt.Printf(up, s.lines)
-	}
-	lines := append(v.tree(), fmt.Sprintf("%.1fs", time.Since(s.started).Seconds()))
-	fmt.Println(clear + strings.Join(lines, "\n"))
-	s.lines = len(lines)
-}
-
 // whatIsMissing names the conditions that are not as they should be and the pods that are not ready.
-func (v *view) whatIsMissing() string {
-	lines := []string{v.summary()}
-	for _, condition := range v.set.Status.Conditions {
+func whatIsMissing(v *view.View) string {
+	lines := []string{tree.Summary(v)}
+	for _, condition := range v.Set.Status.Conditions {
 		lines = append(lines, fmt.Sprintf("condition %s=%s (%s): %s", condition.Type, condition.Status, condition.Reason, condition.Message))
 	}
-	for _, group := range v.groups {
-		if isIncomplete(group) {
+	for _, group := range v.Groups {
+		if view.Incomplete(group) {
 			lines = append(lines, fmt.Sprintf("PodCliqueScalingGroup %s: %d of %d replicas available", group.Name, group.Status.AvailableReplicas, *group.Spec.Replicas))
 		}
 	}
-	for i := range v.pods {
-		if pod := &v.pods[i]; !isReady(pod) {
+	for _, pod := range v.Pods {
+		if !plan.Lives(pod) || !plan.IsReady(pod) {
 			lines = append(lines, fmt.Sprintf("pod %s is %s: %s", pod.Name, pod.Status.Phase, whyNotScheduled(pod)))
 		}
 	}
