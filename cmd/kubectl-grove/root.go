@@ -41,5 +41,6 @@ Completion of "kubectl grove", names of sets included, needs a file kubectl_comp
 func commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
 		verbs.Tree(env),
+		verbs.Plan(env),
 	}
 }
