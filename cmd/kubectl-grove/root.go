@@ -42,5 +42,6 @@ func commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
 		verbs.Tree(env),
 		verbs.Plan(env),
+		verbs.Rollout(env),
 	}
 }

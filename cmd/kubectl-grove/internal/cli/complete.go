@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"grove.io/grove/apis/grove/v1alpha1"
 )
 
 // completionTimeout is how long a person who has pressed the tab key may wait.
@@ -55,6 +57,36 @@ func (e *Env) CompleteSets(cmd *cobra.Command, args []string, typed string) ([]s
 		}
 		return namesOf(list.Items), nil
 	})(cmd, args, typed)
+}
+
+// SetName is the name of a set as kubectl takes it, such as pcs/web.
+func SetName(arg string) string {
+	_, name := KindAndName(arg)
+	return name
+}
+
+// KindAndName divides an argument such as pg/web-0; the kind is empty where none is said.
+func KindAndName(arg string) (kind, name string) {
+	if kind, name, divided := strings.Cut(arg, "/"); divided {
+		return kind, name
+	}
+	return "", arg
+}
+
+// CompleteFlag completes the values of a flag by what a set has, which is the command's argument.
+func (e *Env) CompleteFlag(cmd *cobra.Command, flag string, values func(*v1alpha1.PodCliqueSet) []string) {
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return e.completion(func(ctx context.Context, clients *Clients) ([]string, error) {
+			set, err := clients.Grove.GroveV1alpha1().PodCliqueSets(clients.Namespace).Get(ctx, SetName(args[0]), metav1.GetOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return values(set), nil
+		})(cmd, args, typed)
+	}))
 }
 
 // completion completes by what a cluster has, and by nothing if that can't be known.

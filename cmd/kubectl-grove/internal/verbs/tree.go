@@ -41,7 +41,7 @@ where they are, and since when they are as they are. Without a name it shows all
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.CompleteSets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), append(args, "")[0])
+			return o.run(cmd.Context(), cli.SetName(append(args, "")[0]))
 		},
 	}
 	o.output = cli.AddOutput(cmd)
