@@ -21,8 +21,10 @@ func TestFields(t *testing.T) {
 		"nothing":            {func(*v1alpha1.PodCliqueSet) {}, ""},
 		"what isn't applied": {func(set *v1alpha1.PodCliqueSet) { set.Generation, set.Status.Replicas = 7, 7 }, ""},
 		"an empty map":       {func(set *v1alpha1.PodCliqueSet) { set.Labels = map[string]string{} }, ""},
-		"what kubectl keeps": {func(set *v1alpha1.PodCliqueSet) { set.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "x"} }, ""},
-		"a number":           {func(set *v1alpha1.PodCliqueSet) { set.Spec.Replicas = 3 }, "spec.replicas: 2 → 3"},
+		"what kubectl keeps": {func(set *v1alpha1.PodCliqueSet) {
+			set.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "x"}
+		}, ""},
+		"a number": {func(set *v1alpha1.PodCliqueSet) { set.Spec.Replicas = 3 }, "spec.replicas: 2 → 3"},
 		"by name": {
 			func(set *v1alpha1.PodCliqueSet) { cliques(set)[1].Spec.Replicas = ptr.To[int32](5) },
 			"spec.template.cliques[worker].spec.replicas: 2 → 5",

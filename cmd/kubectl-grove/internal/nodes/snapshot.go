@@ -40,6 +40,8 @@ const (
 	NodeResourcesFit  Filter = "NodeResourcesFit"
 	PodTopologySpread Filter = "PodTopologySpread"
 	InterPodAffinity  Filter = "InterPodAffinity"
+	// TopologyPlacement offers the domains of a topology key to what belongs into one.
+	TopologyPlacement Filter = "TopologyPlacement"
 )
 
 // Reason is why a filter turns down a node.
