@@ -42,6 +42,7 @@ func commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
 		verbs.Tree(env),
 		verbs.Plan(env),
+		verbs.Fit(env),
 		verbs.Rollout(env),
 	}
 }

@@ -73,7 +73,7 @@ type Outdated struct {
 // mostSteps bounds what is played of a long update.
 const mostSteps = 1000
 
-// Of is the forecast for what a dry run made of a set, whose children and pods were observed.
+// Of is the forecast for what a dry run made of a set, whose children and pods were observed; of a new set nothing but the set itself.
 func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, scheduling plan.Scheduling, now time.Time) Forecast {
 	f := Forecast{ServerSide: result.ServerSide, Conflicts: result.Conflicts, Forced: result.Forced, Refused: result.Refused}
 	switch {
@@ -90,9 +90,6 @@ func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, sch
 		}
 	}
 	f.Namespace, f.Name = result.Set.Namespace, result.Set.Name
-	if observed.Object == nil {
-		observed.Object = result.Set
-	}
 	before := observed
 	w := simulation.New(observed, pods, scheduling, now)
 	f.Now = w.Capacity()

@@ -11,6 +11,7 @@ import (
 
 	"grove.io/grove/apis/client/clientset/versioned"
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/cmd/kubectl-grove/internal/nodes"
 	"grove.io/grove/cmd/kubectl-grove/view"
 	"grove.io/grove/controllers/plan/podcliqueset"
 )
@@ -78,4 +79,33 @@ func controlled[T any, P interface {
 		}
 	}
 	return all
+}
+
+// Snapshot reads the nodes of a cluster, and the pods of all namespaces. They come from the API server's cache, which costs it little.
+func Snapshot(ctx context.Context, core kubernetes.Interface) (nodes.Snapshot, error) {
+	var s nodes.Snapshot
+	cached := metav1.ListOptions{ResourceVersion: "0"}
+	nodeList, err := core.CoreV1().Nodes().List(ctx, cached)
+	if err != nil {
+		return s, err
+	}
+	for i := range nodeList.Items {
+		s.Nodes = append(s.Nodes, &nodeList.Items[i])
+	}
+	podList, err := core.CoreV1().Pods(metav1.NamespaceAll).List(ctx, cached)
+	if err != nil {
+		return s, err
+	}
+	for i := range podList.Items {
+		s.Pods = append(s.Pods, &podList.Items[i])
+	}
+	namespaces, err := core.CoreV1().Namespaces().List(ctx, cached)
+	if err != nil {
+		return s, err
+	}
+	s.Namespaces = map[string]map[string]string{}
+	for i := range namespaces.Items {
+		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
+	}
+	return s, nil
 }

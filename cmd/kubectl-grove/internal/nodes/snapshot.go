@@ -113,6 +113,14 @@ func (c *Cluster) Nodes() []*corev1.Node {
 	return all
 }
 
+// Node is the node of a name; nil if there is none.
+func (c *Cluster) Node(name string) *corev1.Node {
+	if m := c.byName[name]; m != nil {
+		return m.Node
+	}
+	return nil
+}
+
 // pods are those of all nodes.
 func (c *Cluster) pods() iter.Seq2[*machine, *corev1.Pod] {
 	return func(yield func(*machine, *corev1.Pod) bool) {

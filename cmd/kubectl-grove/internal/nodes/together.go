@@ -47,6 +47,15 @@ func (c *Cluster) Together(pods []*corev1.Pod, key string) []Attempt {
 // name that it fits into.
 func (c *Cluster) Parts(parts []Part, key string) []Attempt { return c.parts(parts, key, c.Nodes()) }
 
+// Nowhere is the attempt at placing parts where no node has the key.
+func (c *Cluster) Nowhere(parts []Part, key string) Attempt {
+	all := Attempt{Missing: parts[0].Pods[0].Name, Verdicts: lacking(key, c.Nodes())}
+	for _, part := range parts {
+		all.Pods += len(part.Pods)
+	}
+	return all
+}
+
 // Keep places the pods of an attempt where it found places.
 func (c *Cluster) Keep(attempt Attempt) {
 	for _, pod := range attempt.Places {

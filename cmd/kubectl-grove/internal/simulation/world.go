@@ -81,6 +81,15 @@ func (w *World) Pods() []*corev1.Pod {
 // Existed tells whether a pod was there at the beginning.
 func (w *World) Existed(pod *corev1.Pod) bool { return w.found[pod.UID] }
 
+// Gone are the UIDs of pods that were there at the beginning and aren't any more.
+func (w *World) Gone() []types.UID {
+	left := maps.Clone(w.found)
+	for _, pod := range w.Pods() {
+		delete(left, pod.UID)
+	}
+	return slices.Sorted(maps.Keys(left))
+}
+
 // put replaces a pod, or adds it.
 func (w *World) put(pod *corev1.Pod) {
 	gang := pod.Labels[v1alpha1.LabelPodGang]

@@ -1,6 +1,7 @@
 package verbs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,8 +11,10 @@ import (
 
 	"grove.io/grove/cmd/kubectl-grove/internal/cli"
 	"grove.io/grove/cmd/kubectl-grove/internal/dryrun"
+	"grove.io/grove/cmd/kubectl-grove/internal/live"
 	"grove.io/grove/cmd/kubectl-grove/internal/manifest"
 	"grove.io/grove/controllers/plan"
+	"grove.io/grove/controllers/plan/podcliqueset"
 )
 
 // fileOptions are those of verbs that look at what a file would do.
@@ -76,4 +79,22 @@ func (o *fileOptions) sets(cmd *cobra.Command, clients *cli.Clients) ([]manifest
 		return nil, errors.New("no PodCliqueSet in " + strings.Join(o.files, ", "))
 	}
 	return sets, nil
+}
+
+// seen is what a dry run made of a set, and what there is of it.
+type seen struct {
+	dryrun.Result
+	// observed are its children as they are; for a new set nothing but the set.
+	observed podcliqueset.Set
+	pods     []*corev1.Pod
+}
+
+// look tries a set in a dry run, and reads what there is of it.
+func (o *fileOptions) look(ctx context.Context, clients *cli.Clients, document manifest.Document) (seen, error) {
+	result, err := dryrun.Apply(ctx, clients.Grove.GroveV1alpha1().PodCliqueSets(document.GetNamespace()), document, o.dryRun)
+	found := seen{Result: result, observed: podcliqueset.Set{Object: result.Set}}
+	if err == nil && result.Live != nil {
+		found.observed, found.pods, err = live.Observe(ctx, clients.Core, clients.Grove, document.GetNamespace(), document.GetName())
+	}
+	return found, err
 }

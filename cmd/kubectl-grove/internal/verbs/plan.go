@@ -5,14 +5,10 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 
 	"grove.io/grove/cmd/kubectl-grove/internal/cli"
-	"grove.io/grove/cmd/kubectl-grove/internal/dryrun"
 	"grove.io/grove/cmd/kubectl-grove/internal/forecast"
-	"grove.io/grove/cmd/kubectl-grove/internal/live"
 	"grove.io/grove/cmd/kubectl-grove/internal/manifest"
-	"grove.io/grove/controllers/plan/podcliqueset"
 )
 
 // changed is the exit code where applying would change something: kubectl diff has 1 for it, which here is an error's.
@@ -97,18 +93,11 @@ func (o *planOptions) run(cmd *cobra.Command) error {
 }
 
 func (o *planOptions) foretell(ctx context.Context, clients *cli.Clients, document manifest.Document) (forecast.Forecast, error) {
-	result, err := dryrun.Apply(ctx, clients.Grove.GroveV1alpha1().PodCliqueSets(document.GetNamespace()), document, o.dryRun)
+	found, err := o.look(ctx, clients, document)
 	if err != nil {
 		return forecast.Forecast{}, err
 	}
-	var observed podcliqueset.Set
-	var pods []*corev1.Pod
-	if result.Live != nil {
-		if observed, pods, err = live.Observe(ctx, clients.Core, clients.Grove, document.GetNamespace(), document.GetName()); err != nil {
-			return forecast.Forecast{}, err
-		}
-	}
-	f := forecast.Of(result, observed, pods, o.scheduling(), o.env.Now())
+	f := forecast.Of(found.Result, found.observed, found.pods, o.scheduling(), o.env.Now())
 	f.Namespace, f.Name = document.GetNamespace(), document.GetName()
 	return f, nil
 }
