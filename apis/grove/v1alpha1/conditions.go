@@ -61,6 +61,8 @@ const (
 	ReasonTooManyPods = "TooManyPods"
 	// ReasonTooLarge: an object would be larger than etcd takes.
 	ReasonTooLarge = "TooLarge"
+	// ReasonResizeDeferred: a pod's node has no room for the requests that it was given where it is, or not yet.
+	ReasonResizeDeferred = "ResizeDeferred"
 	// ReasonSucceeded: every pod has run to its end.
 	ReasonSucceeded = "Succeeded"
 	// ReasonRunning: a replica of the set hasn't run to its end.
