@@ -262,7 +262,7 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool) *gr
 	if !takes {
 		if kept := b.kept(clique, i); kept != nil {
 			spec.PodSpec = plan.PodSpecConfiguration(&kept.PodSpec)
-			hash, restartedAt = kept.hash(), kept.RestartedAt
+			hash, restartedAt = kept.Hash(), kept.RestartedAt
 		}
 	}
 	labels := b.template.CliqueLabels(clique.PodCliqueTemplateSpec, i)
@@ -280,7 +280,7 @@ func (b *childBuilder) podClique(clique cliqueTemplate, i int32, takes bool) *gr
 
 // kept is what the pods of a PodClique are made from that doesn't take today's podSpec: what its hash says, as it was recorded, so that what
 // somebody edits by hand is put back; else what it has. One that is gone gets what the rest of its replica was made with.
-func (b *childBuilder) kept(clique cliqueTemplate, i int32) *podTemplate {
+func (b *childBuilder) kept(clique cliqueTemplate, i int32) *plan.PodTemplate {
 	live := b.PodCliques[plan.PodCliqueName(b.Object.Name, clique.Name, i)]
 	if live == nil {
 		return b.before(clique.Name, i)
@@ -288,7 +288,7 @@ func (b *childBuilder) kept(clique cliqueTemplate, i int32) *podTemplate {
 	if recorded := b.recorded(clique.Name, live.Labels[v1alpha1.LabelPodTemplateHash]); recorded != nil {
 		return recorded
 	}
-	return &podTemplate{Name: clique.Name, PodSpec: live.Spec.PodSpec, RestartedAt: live.Annotations[v1alpha1.AnnotationRestartedAt]}
+	return &plan.PodTemplate{Name: clique.Name, PodSpec: live.Spec.PodSpec, RestartedAt: live.Annotations[v1alpha1.AnnotationRestartedAt]}
 }
 
 func (b *childBuilder) podGang(i int32) *grovev1alpha1.PodGangApplyConfiguration {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -17,20 +16,6 @@ import (
 	"grove.io/grove/controllers/plan"
 )
 
-// podTemplate is what pods of a clique are made from, and in a ControllerRevision the clique beside it.
-type podTemplate struct {
-	Name        string         `json:"name"`
-	PodSpec     corev1.PodSpec `json:"podSpec"`
-	RestartedAt string         `json:"restartedAt,omitempty"`
-}
-
-func (p *podTemplate) hash() string { return plan.PodTemplateHash(&p.PodSpec, p.RestartedAt) }
-
-// revision is the content of a ControllerRevision: the podSpecs of a set as they were.
-type revision struct {
-	Cliques []podTemplate `json:"cliques"`
-}
-
 // RevisionName is the name of the ControllerRevision of a set's podSpecs.
 func RevisionName(set *v1alpha1.PodCliqueSet) string {
 	return set.Name + "-" + plan.GenerationHash(set)
@@ -39,10 +24,10 @@ func RevisionName(set *v1alpha1.PodCliqueSet) string {
 // revisionOf is the ControllerRevision of the set's podSpecs as they are: the last in the order of revisions, also where they had been the
 // same before.
 func (s Set) revisionOf(t plan.Template) *appsv1ac.ControllerRevisionApplyConfiguration {
-	var content revision
+	var content plan.Revision
 	for i := range t.Cliques() {
 		clique := &t.Cliques()[i]
-		content.Cliques = append(content.Cliques, podTemplate{Name: clique.Name, PodSpec: clique.Spec.PodSpec, RestartedAt: t.RestartedAt(clique)})
+		content.Cliques = append(content.Cliques, plan.PodTemplate{Name: clique.Name, PodSpec: clique.Spec.PodSpec, RestartedAt: t.RestartedAt(clique)})
 	}
 	data, err := json.Marshal(content)
 	if err != nil {
@@ -67,18 +52,9 @@ func (s Set) revisionOf(t plan.Template) *appsv1ac.ControllerRevisionApplyConfig
 		WithRevision(number)
 }
 
-// recordedIn is what a ControllerRevision says; nothing if it can't be read.
-func recordedIn(record *appsv1.ControllerRevision) []podTemplate {
-	var content revision
-	if json.Unmarshal(record.Data.Raw, &content) != nil {
-		return nil
-	}
-	return content.Cliques
-}
-
-// hashed is a podTemplate with its hash.
+// hashed is a PodTemplate with its hash.
 type hashed struct {
-	podTemplate
+	plan.PodTemplate
 	is string
 }
 
@@ -87,8 +63,8 @@ func (s Set) past() []map[string]hashed {
 	var revisions []map[string]hashed
 	for _, record := range s.Revisions {
 		byClique := map[string]hashed{}
-		for _, template := range recordedIn(record) {
-			byClique[template.Name] = hashed{template, template.hash()}
+		for _, template := range plan.TemplatesIn(record) {
+			byClique[template.Name] = hashed{template, template.Hash()}
 		}
 		revisions = append(revisions, byClique)
 	}
@@ -96,17 +72,17 @@ func (s Set) past() []map[string]hashed {
 }
 
 // recorded finds what pods of a clique were made from, by its hash.
-func (b *childBuilder) recorded(clique, hash string) *podTemplate {
+func (b *childBuilder) recorded(clique, hash string) *plan.PodTemplate {
 	for _, revision := range b.earlier {
 		if template, ok := revision[clique]; ok && template.is == hash {
-			return &template.podTemplate
+			return &template.PodTemplate
 		}
 	}
 	return nil
 }
 
 // before finds what pods of a clique were made from when the other PodCliques of a replica were as they are; nil if that isn't recorded.
-func (b *childBuilder) before(clique string, i int32) *podTemplate {
+func (b *childBuilder) before(clique string, i int32) *plan.PodTemplate {
 	for _, revision := range b.earlier {
 		fits := true
 		for name, template := range revision {
@@ -114,7 +90,7 @@ func (b *childBuilder) before(clique string, i int32) *podTemplate {
 			fits = fits && (podClique == nil || podClique.Labels[v1alpha1.LabelPodTemplateHash] == template.is)
 		}
 		if template, ok := revision[clique]; ok && fits {
-			return &template.podTemplate
+			return &template.PodTemplate
 		}
 	}
 	return nil
@@ -140,16 +116,16 @@ func (s Set) staleRevisions() []*appsv1.ControllerRevision {
 		return nil
 	}
 	return slices.DeleteFunc(old[limit:], func(record *appsv1.ControllerRevision) bool {
-		return slices.ContainsFunc(recordedIn(record), func(template podTemplate) bool { return inUse[template.hash()] && !s.isCurrent(template) })
+		return slices.ContainsFunc(plan.TemplatesIn(record), func(template plan.PodTemplate) bool { return inUse[template.Hash()] && !s.isCurrent(template) })
 	})
 }
 
 // isCurrent tells whether a template is that of its clique today.
-func (s Set) isCurrent(template podTemplate) bool {
+func (s Set) isCurrent(template plan.PodTemplate) bool {
 	t := plan.TemplateOf(s.Object)
 	for i, hash := range t.PodTemplateHashes() {
 		if t.Cliques()[i].Name == template.Name {
-			return hash == template.hash()
+			return hash == template.Hash()
 		}
 	}
 	return false
