@@ -119,7 +119,7 @@ func (s *scope) watchPods(set string, names []string, wrong func(ready map[strin
 				continue
 			}
 			w.states++
-			w.ready[pod.Name] = event.Type != watch.Deleted && isReady(pod)
+			w.ready[pod.Name] = event.Type != watch.Deleted && isReady(pod) && (s.Kind != nil || hasItsImages(pod))
 			if says := wrong(w.ready); says != "" && w.broken == "" {
 				w.broken = fmt.Sprintf("after %d states, with %s %s: %s", w.states, event.Type, pod.Name, says)
 			}
