@@ -27,16 +27,6 @@ func newInPlace(replicas int32) *v1alpha1.PodCliqueSet {
 	return set
 }
 
-// setImages gives all containers of a set another image.
-func (s *scope) setImages(set, image string) {
-	s.Helper()
-	s.change(set, func(set *v1alpha1.PodCliqueSet) {
-		for i := range set.Spec.Template.Cliques {
-			set.Spec.Template.Cliques[i].Spec.PodSpec.Containers[0].Image = image
-		}
-	})
-}
-
 // setCPU gives all containers of a set another request.
 func (s *scope) setCPU(set, request string) {
 	s.Helper()
@@ -113,7 +103,7 @@ func UpdateInPlace() e2etypes.Feature {
 			s.waitUntilAvailable("web")
 			s.waitForIDs("web")
 			watched := s.watchPods("web", rollingPods(2), rollsByOne)
-			s.setImages("web", second)
+			s.setImage("web", second)
 			s.waitUntilUpdated("web")
 			watched.check(s)
 			s.mustKeep(before, s.podUIDs("web"))
@@ -121,7 +111,7 @@ func UpdateInPlace() e2etypes.Feature {
 			s.mustNotRecreate("web", 2)
 		})).
 		Assess("waits until the kubelet has done it", step(func(s *scope) {
-			s.setImages("web", third)
+			s.setImage("web", third)
 			team := map[string]bool{"web-worker-0-0-0": true, "web-worker-0-0-1": true}
 			patched := func() bool { return maps.Equal(s.withImage("web", third), team) }
 			s.eventually("the first group replica with another image", func() (string, error) {
@@ -263,13 +253,13 @@ func UpdateInPlaceOfContainers() e2etypes.Feature {
 		})).
 		Assess("another image", step(func(s *scope) {
 			watched := s.watchPods("web", all, rollsByOne)
-			s.setImages("web", cluster.NextWorkloadImage)
+			s.setImage("web", cluster.NextWorkloadImage)
 			s.waitUntilUpdated("web")
 			watched.check(s)
 			mustStay(s, cluster.NextWorkloadImage, "10m", 1)
 		})).
 		Assess("the same image by another name", step(func(s *scope) {
-			s.setImages("web", cluster.SameWorkloadImage)
+			s.setImage("web", cluster.SameWorkloadImage)
 			s.waitUntilUpdated("web")
 			mustStay(s, cluster.SameWorkloadImage, "10m", 2)
 		})).
