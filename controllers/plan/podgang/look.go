@@ -85,4 +85,3 @@ func (l look) stale(clique plan.Clique, pod *corev1.Pod, hash string) stale {
 func isUp(pod *corev1.Pod) bool {
 	return plan.IsReady(pod) || pod.Status.Phase == corev1.PodSucceeded
 }
-
