@@ -107,13 +107,15 @@ image: ## build the image IMAGE (default grove.io/grove:dev), from binaries buil
 	touch --date=@0 bin/image bin/image/*
 	$(DOCKER_BUILD) --target host --tag $(IMAGE) .
 
-# What pods run in tests on kind, metrics-server, and the image under another name.
+# What pods run in tests, once more as another image, which has two names; metrics-server; and the image under another name.
 .PHONY: test-images
 test-images: image
 	$(STATIC) -o bin/workload/ ./e2e/workload
 	$(DOCKER_BUILD) --file e2e/workload/Dockerfile --tag grove.io/workload:dev bin/workload
 	cd e2e/metricsserver && $(STATIC) -o ../../bin/metrics-server/ sigs.k8s.io/metrics-server/cmd/metrics-server
 	$(DOCKER_BUILD) --file e2e/metricsserver/Dockerfile --tag grove.io/metrics-server:dev bin/metrics-server
+	$(DOCKER_BUILD) --file e2e/workload/Dockerfile --label version=next --tag grove.io/workload:next bin/workload
+	docker tag grove.io/workload:next grove.io/workload:same
 	docker tag $(IMAGE) grove.io/grove:next
 
 .PHONY: release

@@ -16,7 +16,7 @@ import (
 // Counts are of the pods of one pod group that are not on their way out, nor were born before their last restart.
 type Counts struct {
 	Pods, Scheduled, Available, Ready, Succeeded int32
-	// Updated are those of the podSpec that the PodClique has.
+	// Updated are those of the podSpec that the PodClique has, once the kubelet has done what they were changed to where they are.
 	Updated int32
 	// Created is one more than the highest index that a pod has or had.
 	Created int32
@@ -32,7 +32,7 @@ func (c *Counts) add(pod *corev1.Pod, index int32, hash string) {
 	c.Available += One(IsAvailable(pod))
 	c.Ready += One(IsReady(pod))
 	c.Succeeded += One(pod.Status.Phase == corev1.PodSucceeded)
-	c.Updated += One(pod.Labels[v1alpha1.LabelPodTemplateHash] == hash)
+	c.Updated += One(IsUpdated(pod, hash))
 }
 
 // Up is how many pods are ready, or have done what others wait for.
@@ -68,8 +68,9 @@ func IsAvailable(pod *corev1.Pod) bool {
 	case pod.Status.Phase == corev1.PodSucceeded || allEndedWell(pod):
 		return true
 	}
+	record := InPlaceOf(pod)
 	faulty := func(status *corev1.ContainerStatus, container *corev1.Container) bool {
-		return everStarted(status) && !status.Ready && !endedWell(pod, status, container)
+		return record.everStarted(pod, status) && !status.Ready && !endedWell(pod, status, container)
 	}
 	for i := range pod.Status.ContainerStatuses {
 		status := &pod.Status.ContainerStatuses[i]
@@ -86,8 +87,9 @@ func IsAvailable(pod *corev1.Pod) bool {
 	return true
 }
 
-func everStarted(status *corev1.ContainerStatus) bool {
-	return ptr.Deref(status.Started, false) || status.RestartCount > 0 || status.State.Terminated != nil
+// everStarted tells whether a container ever started that isn't there for a change of the pod, nor about to go for one.
+func (r InPlace) everStarted(pod *corev1.Pod, status *corev1.ContainerStatus) bool {
+	return !r.waits(pod, status.Name) && (ptr.Deref(status.Started, false) || !r.explains(status) || status.State.Terminated != nil)
 }
 
 // allEndedWell tells whether every container but sidecars has ended well, so that the pod is about to succeed: its sidecars are

@@ -33,7 +33,8 @@ type News struct {
 // IsProblem tells whether a reason of a condition is that of a Problem.
 func IsProblem(reason string) bool {
 	switch reason {
-	case v1alpha1.ReasonNameConflict, v1alpha1.ReasonInvalidChild, v1alpha1.ReasonForbiddenChild, v1alpha1.ReasonTooLarge, v1alpha1.ReasonTooManyPods:
+	case v1alpha1.ReasonNameConflict, v1alpha1.ReasonInvalidChild, v1alpha1.ReasonForbiddenChild, v1alpha1.ReasonTooLarge, v1alpha1.ReasonTooManyPods,
+		v1alpha1.ReasonResizeDeferred:
 		return true
 	default:
 		return false

@@ -3,6 +3,7 @@ package plan
 import (
 	"iter"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -20,6 +21,8 @@ type Replica struct {
 	Cliques map[string]Clique
 	// Siblings are all pods that bear the PodGang's label, also those of PodCliques that it has no pod groups of any more.
 	Siblings []*corev1.Pod
+	// Revisions record the podSpecs that the set had, where pods are changed in place.
+	Revisions []*appsv1.ControllerRevision
 	// Scheduling is what the scheduler can do for the replica's pods.
 	Scheduling Scheduling
 	// SchedulerGroups tells what there is of a group in the scheduler, by its name.

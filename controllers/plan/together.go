@@ -67,16 +67,17 @@ func WasWhole(gang *v1alpha1.PodGang, id PodIdentity) bool {
 	return false
 }
 
-// Restarted tells whether a container of a pod was started again, a sidecar's included.
+// Restarted tells whether a container of a pod was started again, a sidecar's included, and not for a change of the pod.
 func Restarted(pod *corev1.Pod) bool {
+	record := InPlaceOf(pod)
 	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].RestartCount > 0 {
+		if !record.explains(&pod.Status.ContainerStatuses[i]) {
 			return true
 		}
 	}
 	for i := range pod.Status.InitContainerStatuses {
 		status := &pod.Status.InitContainerStatuses[i]
-		if status.RestartCount > 0 && isSidecar(containerNamed(pod.Spec.InitContainers, status.Name)) {
+		if !record.explains(status) && isSidecar(containerNamed(pod.Spec.InitContainers, status.Name)) {
 			return true
 		}
 	}

@@ -42,9 +42,15 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 	return w
 }
 
-// metadataOnly changes of a pod what can be changed.
+// metadataOnly changes of a pod what a PodClique may change. Which podSpec the pod is of, is left to those who change it where it is.
 func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodApplyConfiguration {
 	changed := corev1ac.Pod(*wanted.Name, *wanted.Namespace).WithLabels(wanted.Labels).WithAnnotations(wanted.Annotations)
+	delete(changed.Labels, v1alpha1.LabelPodTemplateHash)
+	if owned.ObjectMetaApplyConfiguration != nil {
+		if hash, ok := owned.Labels[v1alpha1.LabelPodTemplateHash]; ok {
+			changed.WithLabels(map[string]string{v1alpha1.LabelPodTemplateHash: hash})
+		}
+	}
 	changed.OwnerReferences = wanted.OwnerReferences
 	changed.Spec = owned.Spec
 	return changed

@@ -34,6 +34,9 @@ type controller struct {
 	reports  apply.Reports
 	statuses *runner.Loop
 	pods     *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
+	resizes  *apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]
+	// refusals are of pods that can't be changed where they are.
+	refusals apply.Reports
 	tracker  *consistency.Tracker
 	status   *apply.Status[*v1alpha1.PodGang, v1alpha1.PodGangStatus]
 }
@@ -58,6 +61,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	pods := cluster.Children.Core().V1().Pods().Informer()
 	c.tracker = &consistency.Tracker{}
 	c.pods = apply.NewKind("Pod", plan.GangManager, c.tracker, pods.GetIndexer(), cluster.Kube.CoreV1().Pods, corev1ac.ExtractPod)
+	c.resizes = apply.NewKind("Pod", plan.GangManager, c.tracker, pods.GetIndexer(), apply.Resizes(cluster.Kube.CoreV1().Pods), corev1ac.ExtractPod)
 	fresh := func(key cache.ObjectName) bool { return backend.Fresh(key) && c.tracker.Fresh(key) }
 	children := runner.Children("podgang", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: fresh, Gone: c.gone}.Sync(c.sync))
 	c.statuses = runner.Statuses("podgang-status", runner.Head[*v1alpha1.PodGang]{Get: get, Fresh: c.status.Fresh, Gone: c.status.Gone}.Sync(c.describe))
@@ -117,6 +121,7 @@ func (c *controller) gone(_ context.Context, key cache.ObjectName) error {
 	c.backend.Forget(key)
 	c.tracker.Forget(key)
 	c.reports.Forget(key)
+	c.refusals.Forget(key)
 	return nil
 }
 
@@ -129,26 +134,45 @@ func (c *controller) sync(ctx context.Context, podGang *v1alpha1.PodGang) (time.
 	owner := apply.Owner{Object: podGang, Kind: podgang.Kind, Set: observed.Set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
 		return c.cluster.Grove.GroveV1alpha1().PodGangs(podGang.Namespace).Get(ctx, podGang.Name, metav1.GetOptions{})
 	}}
-	err := utilerrors.NewAggregate([]error{
-		c.backend.Write(ctx, owner, observed.Placements(), observed.Names()),
-		c.replace(ctx, owner, observed),
-	})
-	key := cache.MetaObjectToName(podGang)
-	if c.reports.Set(podGang, err) {
-		c.statuses.Mark(key)
+	told := c.backend.Write(ctx, owner, observed.Placements(), observed.Names())
+	replaced := c.replace(ctx, owner, observed)
+	toldNews, replacedNews := c.reports.Set(podGang, told), c.refusals.Set(podGang, replaced)
+	if toldNews || replacedNews {
+		c.statuses.Mark(cache.MetaObjectToName(podGang))
 	}
-	return 0, err
+	return 0, utilerrors.NewAggregate([]error{told, replaced})
 }
 
-// replace deletes the pods that an update replaces now. They come back from what their PodCliques say.
+// replace deletes the pods that an update replaces now, which come back from what their PodCliques say, and changes those that can be changed
+// where they are.
 func (c *controller) replace(ctx context.Context, owner apply.Owner, observed podgang.Gang) error {
 	var errs []error
 	for _, step := range observed.Replacements() {
-		klog.FromContext(ctx).V(2).Info("Replacing outdated pods", "scalingGroup", step.ScalingGroup, "podClique", step.Clique, "pods", len(step.Pods))
-		err := c.pods.Delete(ctx, owner, step.Pods)
-		if errs = append(errs, err); err == nil {
-			events.Tell(c.cluster.Recorder, observed.Set, about(observed, step), observed.Tells(step))
+		klog.FromContext(ctx).V(2).Info("Replacing outdated pods", "scalingGroup", step.ScalingGroup, "podClique", step.Clique,
+			"pods", len(step.Pods), "inPlace", len(step.Patches))
+		taken := utilerrors.NewAggregate([]error{c.pods.Delete(ctx, owner, step.Pods), c.change(ctx, owner, step.Patches)})
+		if errs = append(errs, taken); taken != nil {
+			continue
 		}
+		for _, news := range observed.Tells(step) {
+			events.Tell(c.cluster.Recorder, observed.Set, about(observed, step), news)
+		}
+	}
+	return utilerrors.NewAggregate(errs)
+}
+
+// change changes pods where they are.
+func (c *controller) change(ctx context.Context, owner apply.Owner, patches []*podgang.Patch) error {
+	var errs []error
+	for _, kind := range []*apply.Kind[*corev1.Pod, *corev1ac.PodApplyConfiguration]{c.pods, c.resizes} {
+		var pods []*corev1.Pod
+		var configs []*corev1ac.PodApplyConfiguration
+		for _, patch := range patches {
+			if patch.Resize == (kind == c.resizes) {
+				pods, configs = append(pods, patch.Pod), append(configs, patch.Config)
+			}
+		}
+		errs = append(errs, kind.Change(ctx, owner, pods, configs))
 	}
 	return utilerrors.NewAggregate(errs)
 }
@@ -159,7 +183,7 @@ func about(observed podgang.Gang, step podgang.Step) *corev1.ObjectReference {
 	if step.Clique != "" {
 		return &corev1.ObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "PodClique", Namespace: observed.Set.Namespace, Name: step.Clique}
 	}
-	pod := step.Pods[0]
+	pod := step.First()
 	return &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 }
 
@@ -172,6 +196,7 @@ func (c *controller) describe(ctx context.Context, podGang *v1alpha1.PodGang) (t
 	}
 	observed.Verdicts = c.backend.Verdicts(podGang)
 	now := c.cluster.Clock.Now()
+	observed.Refused = c.refusals.Get(podGang)
 	status := observed.Status(c.reports.Get(podGang), now)
 	wait, err := c.status.Write(ctx, podGang, &status, observed.Urgency(&status), now)
 	if deadline := observed.Deadline(&status); deadline.After(now) {

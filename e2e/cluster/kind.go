@@ -37,6 +37,9 @@ const (
 	NextOperatorImage = "grove.io/grove:next"
 	// WorkloadImage has e2e/workload, which the pods of tests run.
 	WorkloadImage = "grove.io/workload:dev"
+	// NextWorkloadImage is another image with the same program, and SameWorkloadImage another name of that one.
+	NextWorkloadImage = "grove.io/workload:next"
+	SameWorkloadImage = "grove.io/workload:same"
 )
 
 // OperatorName is the name of the operator's Deployment, lease, ServiceAccount and roles, and OperatorNamespace where deploy puts them.

@@ -97,6 +97,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: boolean
       default: true
+- name: io.grove.grove.apis.grove.v1alpha1.InPlacePolicy
+  scalar: string
 - name: io.grove.grove.apis.grove.v1alpha1.NetworkPackGroupConfig
   map:
     fields:
@@ -695,6 +697,10 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.grove.grove.apis.grove.v1alpha1.UpdateStrategy
   map:
     fields:
+    - name: inPlace
+      type:
+        namedType: io.grove.grove.apis.grove.v1alpha1.InPlacePolicy
+      default: Never
     - name: maxUnavailable
       type:
         namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString

@@ -16,7 +16,7 @@ const (
 	ConditionDegraded = "Degraded"
 	// ConditionResourcesApplied of a PodCliqueSet or PodClique is False while a child of it can't be
 	// created or changed, for a reason that only a user can remove; the message names the child and the next step. It is Unknown
-	// until every child was applied once.
+	// until every child was applied once. A PodGang has it while a pod can't be changed where it is.
 	ConditionResourcesApplied = "ResourcesApplied"
 	// ConditionAutoscalingFloorRaised of a PodCliqueSet is True while an autoscaling configuration asks for a minReplicas below
 	// minAvailable: its autoscaler goes down to minAvailable and no further. Otherwise a set hasn't this condition.
@@ -61,6 +61,8 @@ const (
 	ReasonTooManyPods = "TooManyPods"
 	// ReasonTooLarge: an object would be larger than etcd takes.
 	ReasonTooLarge = "TooLarge"
+	// ReasonResizeDeferred: a pod's node has no room for the requests that it was given where it is, or not yet.
+	ReasonResizeDeferred = "ResizeDeferred"
 	// ReasonSucceeded: every pod has run to its end.
 	ReasonSucceeded = "Succeeded"
 	// ReasonRunning: a replica of the set hasn't run to its end.

@@ -57,6 +57,9 @@ const (
 	AnnotationUpdateTo = "grove.io/update-to"
 	// AnnotationFailures is on pods that replace failed ones: how many of their predecessors failed in a row.
 	AnnotationFailures = "grove.io/failures"
+	// AnnotationInPlace is on pods that were changed where they are: the hash of the podSpec that they are changed to, and what their
+	// containers were before, by which Grove sees that the kubelet has restarted them. It is JSON.
+	AnnotationInPlace = "grove.io/in-place"
 	// AnnotationPullSecrets is on ServiceAccounts: the imagePullSecrets that Grove took from the namespace's default account, divided
 	// by commas. Others that the account has stay.
 	AnnotationPullSecrets = "grove.io/image-pull-secrets"

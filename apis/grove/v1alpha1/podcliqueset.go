@@ -113,6 +113,18 @@ const (
 	OnDelete UpdateStrategyType = "OnDelete"
 )
 
+// InPlacePolicy says whether pods take a changed podSpec without being replaced.
+//
+// +kubebuilder:validation:Enum=Never;IfPossible
+type InPlacePolicy string
+
+const (
+	// InPlaceNever replaces each pod whose podSpec has changed.
+	InPlaceNever InPlacePolicy = "Never"
+	// InPlaceIfPossible changes pods where they are, as far as Kubernetes can, and replaces the others.
+	InPlaceIfPossible InPlacePolicy = "IfPossible"
+)
+
 // UpdateStrategy says how pods are replaced after a podSpec has changed.
 type UpdateStrategy struct {
 	// type is RollingRecreate (default), Coherent or OnDelete.
@@ -127,6 +139,13 @@ type UpdateStrategy struct {
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:XValidation:rule=`type(self) == int ? self >= 1 && self <= 9999 : self.size() <= 4 && self.matches('^([1-9][0-9]?|100)%$')`,message=`must be a number of at least 1, or a percentage from 1% to 100%`
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	// inPlace is Never (default) or IfPossible, which changes pods where they are after an edit of nothing but images of containers and
+	// sidecars, or of their requests and limits of cpu and memory: the kubelet restarts containers with another image, and a pod keeps
+	// its node, its name's UID and its place in the gang. Steps, order and maxUnavailable are the same. A pod that can't be changed so is
+	// replaced; with the type OnDelete all are.
+	// +optional
+	// +kubebuilder:default=Never
+	InPlace InPlacePolicy `json:"inPlace,omitempty"`
 	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -206,7 +206,7 @@ func (k *Kind[T, C]) apply(ctx context.Context, owner Owner, name cache.ObjectNa
 	if !exists {
 		return k.create(ctx, owner, name, wanted)
 	}
-	live := obj.(T)
+	live, version := obj.(T), anyVersion
 	if k.Stripped {
 		if mine, err := k.claim(ctx, owner, live); !mine {
 			return err
@@ -214,8 +214,10 @@ func (k *Kind[T, C]) apply(ctx context.Context, owner Owner, name cache.ObjectNa
 		if live, err = k.client(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{}); err != nil {
 			return err
 		}
+		// What is repeated of the object may be changed by somebody else at this moment.
+		version = live.GetResourceVersion()
 	}
-	return k.update(ctx, owner, name, live, wanted, anyVersion)
+	return k.update(ctx, owner, name, live, wanted, version)
 }
 
 // create applies a configuration to an object that isn't in the cache.

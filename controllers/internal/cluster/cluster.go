@@ -4,6 +4,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,7 @@ import (
 	groveinformers "grove.io/grove/apis/client/informers/externalversions"
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/index"
+	"grove.io/grove/controllers/plan"
 )
 
 // defaultServiceAccount is the account that every namespace has.
@@ -150,25 +152,32 @@ func (c *Cluster) DefaultAccount(namespace string) *corev1.ServiceAccount {
 // the memory.
 func stripPod(obj any) (any, error) {
 	if pod, ok := obj.(*corev1.Pod); ok {
+		resizing := plan.InPlaceOf(pod).Resizing
 		pod.ManagedFields = nil
 		pod.Spec = corev1.PodSpec{
 			NodeName:        pod.Spec.NodeName,
 			RestartPolicy:   pod.Spec.RestartPolicy,
 			SchedulingGroup: pod.Spec.SchedulingGroup,
 			SchedulingGates: pod.Spec.SchedulingGates,
-			InitContainers:  restartPolicies(pod.Spec.InitContainers),
-			Containers:      restartPolicies(pod.Spec.Containers),
+			InitContainers:  stripContainers(pod.Spec.InitContainers, resizing),
+			Containers:      stripContainers(pod.Spec.Containers, resizing),
 		}
 	}
 	return obj, nil
 }
 
-// restartPolicies are the containers that have one of their own, and nothing else of them.
-func restartPolicies(containers []corev1.Container) []corev1.Container {
-	var kept []corev1.Container
+// stripContainers keeps of containers whether they come back, and what of them can be changed: their images, each of which is kept once for
+// all pods, and their resources while somebody waits for those to change.
+func stripContainers(containers []corev1.Container, resizing bool) []corev1.Container {
+	kept := make([]corev1.Container, len(containers))
 	for i := range containers {
-		if containers[i].RestartPolicy != nil {
-			kept = append(kept, corev1.Container{Name: containers[i].Name, RestartPolicy: containers[i].RestartPolicy})
+		kept[i] = corev1.Container{
+			Name:          unique.Make(containers[i].Name).Value(),
+			Image:         unique.Make(containers[i].Image).Value(),
+			RestartPolicy: containers[i].RestartPolicy,
+		}
+		if resizing {
+			kept[i].Resources = containers[i].Resources
 		}
 	}
 	return kept

@@ -2,6 +2,7 @@
 package observe
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -76,6 +77,9 @@ func (o Observer) Replica(podGang *v1alpha1.PodGang, podCliques []string) (plan.
 	var there bool
 	if replica.Set, there = o.Set(podGang); !there {
 		return replica, false
+	}
+	if replica.Set.Spec.UpdateStrategy.InPlace == v1alpha1.InPlaceIfPossible {
+		replica.Revisions = index.Controlled[*appsv1.ControllerRevision](o.Cluster.Children.Apps().V1().ControllerRevisions().Informer().GetIndexer(), replica.Set.UID)
 	}
 	lister := o.Cluster.GroveInformers.Grove().V1alpha1().PodCliques().Lister().PodCliques(podGang.Namespace)
 	for _, name := range podCliques {

@@ -87,6 +87,11 @@ func (c Clique) Actions(now time.Time) Actions {
 		case pod.Status.Phase == corev1.PodFailed && !c.over():
 			b.replace(&actions, id, pod, now)
 		default:
+			if why := plan.DeferredResize(pod); why != "" {
+				actions.Problems = append(actions.Problems, plan.Problem{Reason: v1alpha1.ReasonResizeDeferred, Message: fmt.Sprintf(
+					"node %s doesn't give pod %s what its podSpec requests: %s; make room there, or delete the pod, and it comes back where there is room",
+					pod.Spec.NodeName, pod.Name, why)})
+			}
 			if relabeled, changed := b.relabeled(id, pod); changed {
 				actions.Relabel = append(actions.Relabel, relabeled)
 			}

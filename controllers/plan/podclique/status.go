@@ -32,7 +32,7 @@ func (c Clique) Status(report plan.Report, now time.Time) v1alpha1.PodCliqueStat
 		status.Replicas++
 		status.ScheduledReplicas += plan.One(plan.IsScheduled(pod))
 		status.ReadyReplicas += plan.One(plan.IsReady(pod))
-		status.UpdatedReplicas += plan.One(pod.Labels[v1alpha1.LabelPodTemplateHash] == hash)
+		status.UpdatedReplicas += plan.One(plan.IsUpdated(pod, hash))
 	}
 	conditions := plan.NewConditions(live.Conditions, c.Object.Generation, now)
 	scheduled := c.missing(counts, plan.Scheduled)

@@ -132,7 +132,8 @@ func withoutConditions(status *v1alpha1.PodCliqueSetStatus) v1alpha1.PodCliqueSe
 	return without
 }
 
-// partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler, that can't be as they should.
+// partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler and of pods that are changed where they are, that can't be
+// as they should.
 func (s Set) partProblems() []plan.Problem {
 	var problems []plan.Problem
 	add := func(conditions []metav1.Condition, kind string) {
@@ -146,6 +147,7 @@ func (s Set) partProblems() []plan.Problem {
 	}
 	for _, podGang := range slices.SortedFunc(maps.Values(s.PodGangs), plan.ByName) {
 		add(podGang.Status.Conditions, v1alpha1.ConditionGangScheduling)
+		add(podGang.Status.Conditions, v1alpha1.ConditionResourcesApplied)
 	}
 	return problems
 }

@@ -13,7 +13,11 @@ import (
 const Kind = "PodGang"
 
 // Gang is what decides about a PodGang.
-type Gang struct{ plan.Replica }
+type Gang struct {
+	plan.Replica
+	// Refused is the report on pods that were to be changed where they are.
+	Refused plan.Report
+}
 
 // Placement is what a scheduler is to know of a unit.
 type Placement struct {

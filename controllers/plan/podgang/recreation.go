@@ -51,7 +51,7 @@ func scope(together plan.Together, among, podGroup string) string {
 }
 
 // isLost tells whether a pod, or what there is of it, has its peers recreated with it. One on its way out that is of another podSpec
-// than its PodClique's is being updated.
+// than its PodClique's, or that its node can't make one of that, is being updated.
 func isLost(pod *corev1.Pod, restarts plan.Restarts, id plan.PodIdentity, hash string, gang *v1alpha1.PodGang, peers bool) bool {
 	switch {
 	case pod == nil:
@@ -59,7 +59,7 @@ func isLost(pod *corev1.Pod, restarts plan.Restarts, id plan.PodIdentity, hash s
 	case restarts.Outlived(pod, id.PodGroup):
 		return false
 	case !plan.Lives(pod):
-		return pod.Labels[v1alpha1.LabelPodTemplateHash] == hash && pod.Status.Phase != corev1.PodSucceeded
+		return !isStale(pod, hash) && pod.Status.Phase != corev1.PodSucceeded
 	default:
 		return pod.Status.Phase == corev1.PodFailed || plan.Restarted(pod)
 	}

@@ -12,7 +12,7 @@ import (
 	"grove.io/grove/controllers/plan"
 )
 
-// Step is what an update replaces at once: pods of a podSpec that their PodClique no longer has. The hash on the pods is all that an update
+// Step is what an update replaces at once: pods of a podSpec that their PodClique no longer has. What the pods bear is all that an update
 // remembers: whoever looks next computes the same step, or what is left of it.
 type Step struct {
 	// ScalingGroup is the scaling group whose group replicas are replaced; empty for pods of a standalone clique.
@@ -21,9 +21,26 @@ type Step struct {
 	Clique string
 	// Pods are deleted, and come back under their names from the podSpec that their PodClique has.
 	Pods []*corev1.Pod
+	// Patches change pods where they are.
+	Patches []*Patch
 }
 
-// Replacements are the steps to be taken now, once it is the replica's turn. Within a replica, scaling groups come first, one after the other, a group replica as a whole;
+// take adds what is to be done to pods.
+func (s *Step) take(pods []stale) {
+	for _, one := range pods {
+		if one.patch != nil {
+			s.Patches = append(s.Patches, one.patch)
+		} else {
+			s.Pods = append(s.Pods, one.pod)
+		}
+	}
+}
+
+// empty tells whether there is nothing to do.
+func (s *Step) empty() bool { return len(s.Pods)+len(s.Patches) == 0 }
+
+// Replacements are the steps to be taken now, once it is the replica's turn. Within a replica, scaling groups come first, one after the other, a
+// group replica as a whole;
 // then standalone cliques, pod by pod. Pods that aren't ready cost nothing: they are replaced at once, so that a broken podSpec never is in
 // the way of its own repair. What works is replaced as far as the budget reaches, and only once what was replaced before is ready.
 func (g Gang) Replacements() []Step {
@@ -42,7 +59,7 @@ func (g Gang) Replacements() []Step {
 	ahead := false
 	for _, stage := range u.stages {
 		step, done := stage.next(strategy.MaxUnavailable, !ahead)
-		if len(step.Pods) > 0 {
+		if !step.empty() {
 			steps = append(steps, step)
 		}
 		ahead = ahead || !done
@@ -93,8 +110,10 @@ type stage struct {
 // part is what is replaced as a whole: a group replica, a slice that is recreated together, or a pod.
 type part struct {
 	// outdated are its pods of an older podSpec, current is how many it has of today's.
-	outdated []*corev1.Pod
+	outdated []stale
 	current  int
+	// together tells whether it is recreated whole where one of its pods is lost.
+	together bool
 	// busy tells whether an update has to wait for it: a pod is on its way out or back, or starts.
 	busy bool
 	// lacking tells whether fewer pods are ready than its minimum.
@@ -104,6 +123,16 @@ type part struct {
 // free tells whether replacing its outdated pods costs nothing, since it isn't ready as it is.
 func (p part) free() bool { return len(p.outdated) > 0 && (p.lacking || p.busy) }
 
+// whole is the part with all its pods replaced, if some have to be and others would take that for a loss.
+func (p part) whole() part {
+	if p.together && slices.ContainsFunc(p.outdated, func(one stale) bool { return one.patch == nil }) {
+		for i := range p.outdated {
+			p.outdated[i].patch = nil
+		}
+	}
+	return p
+}
+
 // next is the step of a stage, and whether there is nothing left in it to replace or to wait for. Unless all stages before it are done,
 // only what costs nothing is replaced.
 func (s stage) next(maxUnavailable *intstr.IntOrString, first bool) (step Step, done bool) {
@@ -112,7 +141,7 @@ func (s stage) next(maxUnavailable *intstr.IntOrString, first bool) (step Step, 
 	for _, part := range s.parts {
 		done = done && len(part.outdated) == 0 && !part.busy
 		if part.free() {
-			step.Pods = append(step.Pods, part.outdated...)
+			step.take(part.outdated)
 		}
 		unavailable += int(plan.One(part.busy || part.free()))
 	}
@@ -120,7 +149,7 @@ func (s stage) next(maxUnavailable *intstr.IntOrString, first bool) (step Step, 
 	for _, mixed := range []bool{true, false} {
 		for _, part := range s.parts {
 			if first && len(part.outdated) > 0 && part.current > 0 == mixed && !part.free() && unavailable < s.budget(maxUnavailable) {
-				step.Pods = append(step.Pods, part.outdated...)
+				step.take(part.outdated)
 				unavailable++
 			}
 		}
@@ -143,9 +172,9 @@ func (u update) together() []Step {
 	for _, stage := range u.stages {
 		step := stage.Step
 		for _, part := range stage.parts {
-			step.Pods = append(step.Pods, part.outdated...)
+			step.take(part.outdated)
 		}
-		if len(step.Pods) > 0 {
+		if !step.empty() {
 			steps = append(steps, step)
 		}
 	}
@@ -189,75 +218,23 @@ func (g Gang) update() update {
 // with are the stage's parts, in the order of their indexes.
 func (s stage) with(parts map[int32]*part) stage {
 	for _, index := range slices.Sorted(maps.Keys(parts)) {
-		s.parts = append(s.parts, *parts[index])
+		s.parts = append(s.parts, parts[index].whole())
 	}
 	return s
-}
-
-// look is what a gang's parts are judged by.
-type look struct {
-	restarts plan.Restarts
-	// created has, for each pod group, one more than the highest index that ever existed.
-	created map[string]int32
-	// wereUp has the pod groups whose unit was available.
-	wereUp map[string]bool
-}
-
-func (g Gang) look() look {
-	l := look{restarts: plan.RestartsOf(g.Object()), created: map[string]int32{}, wereUp: map[string]bool{}}
-	for _, unit := range plan.UnitsOf(g.Object()) {
-		up := plan.UnitRecord(g.Object(), unit.Name).AvailableSince != nil
-		for _, group := range unit.PodGroups {
-			l.created[group.Name], l.wereUp[group.Name] = group.Created, up
-		}
-	}
-	return l
-}
-
-// at adds the pods of a PodClique to the parts that they are in.
-func (l look) at(clique plan.Clique, parts map[int32]*part, key func(id plan.PodIdentity) int32) {
-	if clique.Object == nil {
-		return
-	}
-	pods, hash := clique.PodsByName(), clique.TemplateHash()
-	ready, members := map[string]int32{}, map[string]*part{}
-	for id := range clique.Identities() {
-		p := parts[key(id)]
-		if p == nil {
-			p = &part{}
-			parts[key(id)] = p
-		}
-		members[id.PodGroup] = p
-		pod := pods[id.Name]
-		switch {
-		case pod == nil:
-			p.busy = p.busy || id.Index < l.created[id.PodGroup]
-		case !plan.Lives(pod) || l.restarts.Outlived(pod, id.PodGroup):
-			p.busy = true
-		case pod.Labels[v1alpha1.LabelPodTemplateHash] != hash:
-			p.outdated = append(p.outdated, pod)
-			p.lacking = p.lacking || clique.ScalingGroup == nil && !isUp(pod)
-		default:
-			p.current++
-			p.busy = p.busy || !isUp(pod) && (plan.IsScheduled(pod) || l.wereUp[id.PodGroup])
-		}
-		ready[id.PodGroup] += plan.One(plan.Lives(pod) && isUp(pod))
-	}
-	for podGroup, p := range members {
-		p.lacking = p.lacking || clique.ScalingGroup != nil && ready[podGroup] < clique.MinAvailable()
-	}
-}
-
-// isUp tells whether a pod is ready, or has done its work.
-func isUp(pod *corev1.Pod) bool {
-	return plan.IsReady(pod) || pod.Status.Phase == corev1.PodSucceeded
 }
 
 // PodConcerns tells whether a change of a pod may change what the scheduler is told, or what an update does next.
 func PodConcerns(before, after *corev1.Pod) bool {
 	return before.UID != after.UID || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) ||
 		!maps.Equal(before.Labels, after.Labels) || !equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) ||
-		isUp(before) != isUp(after) || plan.IsScheduled(before) != plan.IsScheduled(after)
+		isUp(before) != isUp(after) || plan.IsScheduled(before) != plan.IsScheduled(after) || changeConcerns(before, after)
+}
+
+// changeConcerns tells whether a change of a pod where it is has come further, or what may be changed of it.
+func changeConcerns(before, after *corev1.Pod) bool {
+	was, is := plan.InPlaceOf(before), plan.InPlaceOf(after)
+	return !equality.Semantic.DeepEqual(was, is) || is.Hash != "" && (before.Generation != after.Generation ||
+		plan.Settled(before) != plan.Settled(after) || plan.Infeasible(before, is.Hash) != plan.Infeasible(after, is.Hash))
 }
 
 // Concerns tells the same of a change of a PodGang.

@@ -34,9 +34,20 @@ func (g Gang) Status(report plan.Report, now time.Time) v1alpha1.PodGangStatus {
 		conditions.SetBool(v1alpha1.ConditionReady, missing == "", podsReason(missing == ""), missing)
 	}
 	g.setGangScheduling(conditions, units, report)
+	g.setRefused(conditions)
 	status.Conditions = conditions.List
 	status.PodGroups = g.podGroups(units, plan.RestartsOf(&v1alpha1.PodGang{ObjectMeta: g.Object().ObjectMeta, Spec: g.Object().Spec, Status: live}))
 	return status
+}
+
+// setRefused says which pods can't be changed where they are: a condition that a PodGang has only then.
+func (g Gang) setRefused(conditions *plan.Conditions) {
+	switch {
+	case len(g.Refused.Problems) > 0:
+		conditions.SetResourcesApplied(true, g.Refused.Problems)
+	case g.Refused.Of(g.Object()):
+		conditions.Remove(v1alpha1.ConditionResourcesApplied)
+	}
 }
 
 // podGroups are the counts of the gang's pod groups. What existed before a restart is no more: its successors come as if for the first time.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 )
@@ -13,16 +15,40 @@ import (
 // mostNamed is how many group replicas an event names.
 const mostNamed = 5
 
-// Tells is what users are told of a step of an update that was taken.
-func (g Gang) Tells(step Step) plan.News {
-	i := g.Object().Spec.ReplicaIndex
-	message := fmt.Sprintf("updating replica %d: recreating %s (%s)", i, g.named(step), podsOf(len(step.Pods)))
+// Tells is what users are told of a step of an update that was taken. That a change goes on that was begun before is no news.
+func (g Gang) Tells(step Step) []plan.News {
+	var changed []*corev1.Pod
+	for _, patch := range step.Patches {
+		if !plan.InPlaceOf(patch.Pod).Resizing {
+			changed = append(changed, patch.Pod)
+		}
+	}
+	var all []plan.News
+	if len(step.Pods) > 0 {
+		all = append(all, g.tells("recreating "+g.named(step, step.Pods), step.Pods))
+	}
+	if len(changed) > 0 {
+		all = append(all, g.tells("changing "+g.named(step, changed)+" in place", changed))
+	}
+	return all
+}
+
+// First is one of the pods of a step that isn't empty.
+func (s Step) First() *corev1.Pod {
+	if len(s.Pods) > 0 {
+		return s.Pods[0]
+	}
+	return s.Patches[0].Pod
+}
+
+func (g Gang) tells(what string, pods []*corev1.Pod) plan.News {
+	message := fmt.Sprintf("updating replica %d: %s (%s)", g.Object().Spec.ReplicaIndex, what, podsOf(len(pods)))
 	notReady := 0
-	for _, pod := range step.Pods {
+	for _, pod := range pods {
 		notReady += int(plan.One(!isUp(pod)))
 	}
 	switch {
-	case notReady == len(step.Pods):
+	case notReady == len(pods):
 		message += ", not ready as they were"
 	case notReady > 0:
 		message += fmt.Sprintf(", of which %d weren't ready", notReady)
@@ -38,7 +64,7 @@ func podsOf(n int) string {
 }
 
 // named names what a step replaces, as the template does.
-func (g Gang) named(step Step) string {
+func (g Gang) named(step Step, pods []*corev1.Pod) string {
 	t := plan.TemplateOf(g.Set)
 	if step.Clique != "" {
 		if clique := t.Clique(step.Clique, g.Object().Spec.ReplicaIndex); clique != nil {
@@ -52,13 +78,13 @@ func (g Gang) named(step Step) string {
 			name = config.Name
 		}
 	}
-	return groupReplicas(step) + " of " + name
+	return groupReplicas(pods) + " of " + name
 }
 
-// groupReplicas names the group replicas that a step's pods are in.
-func groupReplicas(step Step) string {
+// groupReplicas names the group replicas that pods are in.
+func groupReplicas(pods []*corev1.Pod) string {
 	var indexes []int32
-	for _, pod := range step.Pods {
+	for _, pod := range pods {
 		if index, ok := plan.IndexLabel(pod, v1alpha1.LabelGroupReplicaIndex); ok {
 			indexes = append(indexes, index)
 		}

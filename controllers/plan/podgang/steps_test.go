@@ -48,11 +48,12 @@ func TestTells(t *testing.T) {
 			gang := w.Gang("train-0")
 			var told []string
 			for _, step := range gang.Replacements() {
-				news := gang.Tells(step)
-				if news.Reason != v1alpha1.ReasonUpdating || news.Bad {
-					t.Errorf("%+v", news)
+				for _, news := range gang.Tells(step) {
+					if news.Reason != v1alpha1.ReasonUpdating || news.Bad {
+						t.Errorf("%+v", news)
+					}
+					told = append(told, news.Message)
 				}
-				told = append(told, news.Message)
 			}
 			if !slices.Equal(told, test.want) {
 				t.Errorf("told %q, want %q", fmt.Sprint(told), fmt.Sprint(test.want))

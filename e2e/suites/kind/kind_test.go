@@ -91,6 +91,11 @@ func TestFieldManagers(t *testing.T) {
 	testenv.Test(t, cases.FieldManagers(cluster.WorkloadImage))
 }
 
+func TestUpdateInPlace(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateInPlaceOfContainers())
+}
+
 // smallExample is the example with an image that exists, and with as little CPU and memory as a machine for tests has for 22 pods. All
 // else, GPUs too, is as documented.
 func smallExample(t *testing.T) string {

@@ -47,7 +47,7 @@ func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
 	if err := p.kind.Create(ctx, filepath.Join(p.dir, "kubeconfig")); err != nil {
 		return nil, err
 	}
-	for _, image := range []string{cluster.WorkloadImage, cluster.NextOperatorImage} {
+	for _, image := range []string{cluster.WorkloadImage, cluster.NextWorkloadImage, cluster.SameWorkloadImage, cluster.NextOperatorImage} {
 		if err := p.kind.LoadImage(ctx, image); err != nil {
 			return nil, err
 		}

@@ -224,6 +224,11 @@ func TestRollingUpdate(t *testing.T) {
 	testenv.Test(t, cases.RollingUpdate())
 }
 
+func TestUpdateInPlace(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.UpdateInPlace())
+}
+
 func TestUpdateStrategies(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.UpdateStrategies())

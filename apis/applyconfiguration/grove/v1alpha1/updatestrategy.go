@@ -19,6 +19,11 @@ type UpdateStrategyApplyConfiguration struct {
 	// those that aren't ready anyway; with Coherent, how many replicas of the set. A number, or a percentage of what there is,
 	// rounded down, 1 at least. An update never goes below minAvailable with it, unless that is all there is. Default 1.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	// inPlace is Never (default) or IfPossible, which changes pods where they are after an edit of nothing but images of containers and
+	// sidecars, or of their requests and limits of cpu and memory: the kubelet restarts containers with another image, and a pod keeps
+	// its node, its name's UID and its place in the gang. Steps, order and maxUnavailable are the same. A pod that can't be changed so is
+	// replaced; with the type OnDelete all are.
+	InPlace *grovev1alpha1.InPlacePolicy `json:"inPlace,omitempty"`
 	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
 	Partition *int32 `json:"partition,omitempty"`
 	// paused stops an update: no more pods are replaced until it is false again.
@@ -47,6 +52,14 @@ func (b *UpdateStrategyApplyConfiguration) WithType(value grovev1alpha1.UpdateSt
 // If called multiple times, the MaxUnavailable field is set to the value of the last call.
 func (b *UpdateStrategyApplyConfiguration) WithMaxUnavailable(value intstr.IntOrString) *UpdateStrategyApplyConfiguration {
 	b.MaxUnavailable = &value
+	return b
+}
+
+// WithInPlace sets the InPlace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the InPlace field is set to the value of the last call.
+func (b *UpdateStrategyApplyConfiguration) WithInPlace(value grovev1alpha1.InPlacePolicy) *UpdateStrategyApplyConfiguration {
+	b.InPlace = &value
 	return b
 }
 

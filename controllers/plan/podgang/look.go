@@ -1,0 +1,87 @@
+package podgang
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
+)
+
+// look is what a gang's parts are judged by.
+type look struct {
+	gang     Gang
+	changes  changes
+	restarts plan.Restarts
+	// created has, for each pod group, one more than the highest index that ever existed.
+	created map[string]int32
+	// wereUp has the pod groups whose unit was available.
+	wereUp map[string]bool
+}
+
+func (g Gang) look() look {
+	l := look{gang: g, changes: changes{}, restarts: plan.RestartsOf(g.Object()), created: map[string]int32{}, wereUp: map[string]bool{}}
+	for _, unit := range plan.UnitsOf(g.Object()) {
+		up := plan.UnitRecord(g.Object(), unit.Name).AvailableSince != nil
+		for _, group := range unit.PodGroups {
+			l.created[group.Name], l.wereUp[group.Name] = group.Created, up
+		}
+	}
+	return l
+}
+
+// at adds the pods of a PodClique to the parts that they are in.
+func (l look) at(clique plan.Clique, parts map[int32]*part, key func(id plan.PodIdentity) int32) {
+	if clique.Object == nil {
+		return
+	}
+	pods, hash, together := clique.PodsByName(), clique.TemplateHash(), clique.Together() != plan.Alone
+	ready, members := map[string]int32{}, map[string]*part{}
+	for id := range clique.Identities() {
+		p := parts[key(id)]
+		if p == nil {
+			p = &part{}
+			parts[key(id)] = p
+		}
+		members[id.PodGroup] = p
+		p.together = p.together || together
+		pod := pods[id.Name]
+		switch {
+		case pod == nil:
+			p.busy = p.busy || id.Index < l.created[id.PodGroup]
+		case !plan.Lives(pod) || l.restarts.Outlived(pod, id.PodGroup):
+			p.busy = true
+		case isStale(pod, hash):
+			p.outdated = append(p.outdated, l.stale(clique, pod, hash))
+			p.lacking = p.lacking || clique.ScalingGroup == nil && !isUp(pod)
+			p.busy = p.busy || isChanging(pod)
+		default:
+			p.current++
+			p.busy = p.busy || isChanging(pod) || !isUp(pod) && (plan.IsScheduled(pod) || l.wereUp[id.PodGroup])
+		}
+		ready[id.PodGroup] += plan.One(plan.Lives(pod) && isUp(pod))
+	}
+	for podGroup, p := range members {
+		p.lacking = p.lacking || clique.ScalingGroup != nil && ready[podGroup] < clique.MinAvailable()
+	}
+}
+
+// isStale tells whether a pod isn't of a podSpec, or won't ever be.
+func isStale(pod *corev1.Pod, hash string) bool {
+	return pod.Labels[v1alpha1.LabelPodTemplateHash] != hash || plan.InPlaceOf(pod).Resizing || plan.Infeasible(pod, hash)
+}
+
+// isChanging tells whether a pod is in the middle of a change where it is: it may stop being ready at any moment.
+func isChanging(pod *corev1.Pod) bool { return plan.InPlaceOf(pod).Resizing || !plan.Settled(pod) }
+
+// stale is what is to be done to a pod of an older podSpec.
+func (l look) stale(clique plan.Clique, pod *corev1.Pod, hash string) stale {
+	if l.gang.Set.Spec.UpdateStrategy.InPlace != v1alpha1.InPlaceIfPossible {
+		return stale{pod: pod}
+	}
+	return stale{pod: pod, patch: l.patch(clique, pod, hash)}
+}
+
+// isUp tells whether a pod is ready, or has done its work.
+func isUp(pod *corev1.Pod) bool {
+	return plan.IsReady(pod) || pod.Status.Phase == corev1.PodSucceeded
+}
