@@ -30,7 +30,7 @@ func TerminationOf(gang *v1alpha1.PodGang, unit string) string {
 	if record.TerminatedAt == nil || record.AvailableSince != nil {
 		return ""
 	}
-	return fmt.Sprintf("gang unit %s was terminated at %s and isn't ready again", unit, clock(record.TerminatedAt.Time))
+	return fmt.Sprintf("gang unit %s was terminated at %s and isn't ready again: its pods are placed together once there is room for all", unit, clock(record.TerminatedAt.Time))
 }
 
 // UnitRecord is the record of a gang's unit; an empty one if there is none.

@@ -96,7 +96,10 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 		return 0, nil
 	case isTooLarge(err):
 		s.pace.release(held)
-		return 0, refuse(tooLarge, "the status of %s %s is larger than etcd takes: scale the set in, or divide it into several", s.manager, key)
+		problem := plan.Problem{Reason: tooLarge, Message: fmt.Sprintf("the status of %s would be larger than etcd takes, and says nothing new: scale the set in, or divide it into several", key.Name)}
+		// There is no condition to say it in.
+		events.Warn(s.recorder, object, nil, problem.Reason, problem.Message)
+		return 0, refused{problem}
 	case err != nil:
 		return 0, fmt.Errorf("applying the status of %s: %w", key, err)
 	}

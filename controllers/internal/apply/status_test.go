@@ -53,8 +53,9 @@ func TestStatusWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var pace Pace
 			sent := 0
+			recorder := events.NewFakeRecorder(1)
 			statuses := &Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus]{
-				manager: "grove-test" + statusSuffix, cache: cache.NewStore(cache.MetaNamespaceKeyFunc), pace: &pace, recorder: events.NewFakeRecorder(1),
+				manager: "grove-test" + statusSuffix, cache: cache.NewStore(cache.MetaNamespaceKeyFunc), pace: &pace, recorder: recorder,
 				of:         func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 				conditions: func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions },
 				send: func(_ context.Context, set *v1alpha1.PodCliqueSet, _ *v1alpha1.PodCliqueSetStatus, _ bool, options metav1.ApplyOptions) (*v1alpha1.PodCliqueSet, error) {
@@ -78,6 +79,10 @@ func TestStatusWrite(t *testing.T) {
 			}
 			if held := len(pace.held) > 0; held != test.held {
 				t.Errorf("held: %v", held)
+			}
+			// A status that can't be written can't say so.
+			if warned := len(recorder.Events) > 0; warned != (test.problem != "") {
+				t.Errorf("warned: %v", warned)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package podcliqueset
 
 import (
 	"cmp"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -26,8 +27,9 @@ func (sums *summary) look(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang) {
 			if sums.breach == "" {
 				sums.breach, sums.terminated = lost, breach == ""
 			}
-		case sums.scaledBreach == "":
-			sums.scaledBreach = lost
+		default:
+			sums.scaledLost++
+			sums.scaledBreach = cmp.Or(sums.scaledBreach, lost)
 		}
 	}
 }
@@ -36,13 +38,25 @@ func (sums *summary) look(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang) {
 func (sums *summary) setDegraded(conditions *plan.Conditions) {
 	switch {
 	case sums.degraded == 0 && sums.scaledBreach == "":
-		conditions.SetBool(v1alpha1.ConditionDegraded, false, v1alpha1.ReasonSufficientReplicas, "")
+		conditions.SetBool(v1alpha1.ConditionDegraded, false, v1alpha1.ReasonSufficientReplicas, "no replica has lost its minimum of pods")
 	case sums.degraded == 0:
-		conditions.SetBool(v1alpha1.ConditionDegraded, false, v1alpha1.ReasonSufficientReplicas, "every replica has its minimum; "+sums.scaledBreach)
+		conditions.SetBool(v1alpha1.ConditionDegraded, false, v1alpha1.ReasonSufficientReplicas, "every replica has its minimum; "+sums.scaledBreach+more(sums.scaledLost, "unit"))
 	case sums.terminated:
-		conditions.SetBool(v1alpha1.ConditionDegraded, true, v1alpha1.ReasonGangTerminated, sums.breach)
+		conditions.SetBool(v1alpha1.ConditionDegraded, true, v1alpha1.ReasonGangTerminated, sums.breach+more(sums.degraded, "replica"))
 	default:
-		conditions.SetBool(v1alpha1.ConditionDegraded, true, v1alpha1.ReasonMinAvailableBreached, sums.breach)
+		conditions.SetBool(v1alpha1.ConditionDegraded, true, v1alpha1.ReasonMinAvailableBreached, sums.breach+more(sums.degraded, "replica"))
+	}
+}
+
+// more says of how many others what was said of the first is true, too; each has times of its own, which its PodGang tells.
+func more(all int32, what string) string {
+	switch all {
+	case 0, 1:
+		return ""
+	case 2:
+		return " (and 1 more " + what + ")"
+	default:
+		return fmt.Sprintf(" (and %d more %ss)", all-1, what)
 	}
 }
 

@@ -60,7 +60,9 @@ type summary struct {
 	succeeded, degraded, failed int32
 	// breach and scaledBreach say of the first replica, and of the first scaled unit, that has lost what it had, what happens next.
 	breach, scaledBreach string
-	terminated           bool
+	// scaledLost is how many scaled units have lost what they had.
+	scaledLost int32
+	terminated bool
 }
 
 // summarize counts the set's replicas.
