@@ -9,7 +9,6 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 	"sigs.k8s.io/yaml"
@@ -51,20 +50,23 @@ func (s *scope) documented(page, kind, prefix string) []string {
 	return manifests
 }
 
-// scaleByKEDA makes the autoscaler that KEDA makes of a ScaledObject, by the metric that the test serves.
+// scaleByKEDA makes the autoscaler that KEDA makes of a ScaledObject, by the metric that the test serves. It scales in at once: otherwise it would,
+// for five minutes, go back to what there was before a part went off.
 func (s *scope) scaleByKEDA(manifest string) {
 	s.Helper()
 	var object scaledObject
 	if err := yaml.Unmarshal([]byte(manifest), &object); err != nil {
 		s.Fatal(err)
 	}
+	like := oftenMeasured(1, object.Spec.MaxReplicaCount, queueOf(object.Spec.Triggers[0].Metadata.Threshold)) // 1: KEDA itself turns off and on
 	s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "keda-hpa-" + object.Metadata.Name, Namespace: s.namespace},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: object.Spec.ScaleTargetRef,
-			MinReplicas:    ptr.To[int32](1), // KEDA itself turns off and on
-			MaxReplicas:    object.Spec.MaxReplicaCount,
-			Metrics:        []autoscalingv2.MetricSpec{queueOf(object.Spec.Triggers[0].Metadata.Threshold)},
+			MinReplicas:    like.MinReplicas,
+			MaxReplicas:    like.MaxReplicas,
+			Metrics:        like.Metrics,
+			Behavior:       like.Behavior,
 		},
 	})
 }
@@ -75,10 +77,10 @@ func AutoscalingByKEDA(page string) types.Feature {
 	var operator *cluster.Operator
 	var metrics *measured
 	engine := scaleTarget{scalingGroups, "chat-engine"}
-	pods := func(engines int) []string {
+	pods := func(engines, decode int) []string {
 		var all []string
 		for g := range engines {
-			all = slices.Concat(all, podNames(fmt.Sprintf("chat-prefill-0-%d", g), 1), podNames(fmt.Sprintf("chat-decode-0-%d", g), 2))
+			all = slices.Concat(all, podNames(fmt.Sprintf("chat-prefill-0-%d", g), 1), podNames(fmt.Sprintf("chat-decode-0-%d", g), decode))
 		}
 		return all
 	}
@@ -86,9 +88,9 @@ func AutoscalingByKEDA(page string) types.Feature {
 		Setup(step(func(s *scope) {
 			operator = s.startOperator()
 			metrics = s.serveMetrics()
-			metrics.set(func(m *measured) { m.queue = 35 }) // for each of decode's, 32
+			metrics.set(func(m *measured) { m.queue = 35 }) // 10 for each engine, and 32 for each of decode's
 			s.mustKubectl("apply", "--server-side", "--validate=strict", "-f", s.fileOf([]byte(s.documented(page, "PodCliqueSet", "chat")[0])))
-			s.waitForPods("chat", pods(2))
+			s.waitForPods("chat", pods(2, 2))
 			s.waitUntilAvailable("chat")
 		})).
 		Assess("grows, without a pod that two autoscalers count", step(func(s *scope) {
@@ -96,7 +98,7 @@ func AutoscalingByKEDA(page string) types.Feature {
 			for _, manifest := range s.documented(page, "ScaledObject", "chat") {
 				s.scaleByKEDA(manifest)
 			}
-			s.mustKeep(before, s.waitForPods("chat", pods(4)))
+			s.mustKeep(before, s.waitForPods("chat", pods(4, 2)))
 			s.waitUntilAvailable("chat")
 			s.checkScaledBy("kube-controller-manager", engine)
 			s.mustNotMistarget()
@@ -111,11 +113,11 @@ func AutoscalingByKEDA(page string) types.Feature {
 		})).
 		Assess("comes back as a gang of minAvailable, and grows on", step(func(s *scope) {
 			s.scaleAs("keda-operator", engine, `{"spec": {"replicas": 1}}`)
-			s.waitForPods("chat", pods(2))
+			s.waitForPods("chat", pods(2, 1))
 			s.waitUntilAvailable("chat")
 			s.mustBeGang("chat-prefill-0-0-0", "chat-decode-0-0-0", "chat-prefill-0-1-0", "chat-decode-0-1-0")
 			metrics.set(func(m *measured) { m.queue = 55 })
-			s.waitForPods("chat", pods(6))
+			s.waitForPods("chat", pods(6, 2))
 			s.waitUntilAvailable("chat")
 			s.mustNotMistarget()
 		})).

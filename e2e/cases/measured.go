@@ -78,10 +78,9 @@ func AutoscalingByCPU() types.Feature {
 			s.trainFor(1, 1)
 		})).
 		Assess("a group grows by what its leads use", scales(3, 1)).
-		Assess("and shrinks, from the highest index", scales(1, 1)).
-		Assess("its parameter servers grow by what they use", scales(1, 3)).
-		Assess("both at once: the group grows, and the servers shrink, from the highest index", scales(2, 2)).
-		Assess("both shrink at once", scales(1, 1)).
+		Assess("it shrinks, from the highest index, while its parameter servers grow by what they use", scales(1, 3)).
+		Assess("those shrink, from the highest index", scales(1, 1)).
+		Assess("both grow at once", scales(2, 2)).
 		Assess("no autoscaler misses its target", step((*scope).mustNotMistarget)).
 		Feature()
 }
