@@ -6,20 +6,24 @@ SHELL := /bin/bash
 
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 STATICCHECK := go tool -modfile=tools/go.mod staticcheck
-GENERATED := apis crds
+GENERATED := apis crds charts docs/api-reference.md
+HELM := go tool -modfile=tools/helm/go.mod helm
 
 .PHONY: help
 help: ## show this
 	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+SAMPLE ?= distributed-training
+SAMPLE_FILE = $(if $(wildcard $(SAMPLE)),$(SAMPLE),samples/$(SAMPLE).yaml)
 # The flags are those of e2e/kubebuild: what the control plane, the operator and the demo share is compiled once.
 FIRST_RUN := -trimpath -gcflags=all=-dwarf=false
 
 .PHONY: demo
-demo: control-plane ## start a local cluster with fake GPU nodes, run Grove on it and show the sample coming up (DEMO_ONESHOT=1: exit when ready)
+demo: control-plane ## start a local cluster with fake GPU nodes, run Grove on it and show SAMPLE coming up, a name in samples/ or a file (DEMO_ONESHOT=1: exit when ready)
+	@[ -f "$(SAMPLE_FILE)" ] || { echo "There is no sample $(SAMPLE). There are: $(basename $(notdir $(wildcard samples/*.yaml)))"; exit 1; }
 	@mkdir -p bin/demo && CGO_ENABLED=0 go build $(FIRST_RUN) -o bin/demo/ ./cmd/grove-operator ./e2e/cmd/demo
-	@exec bin/demo/demo -operator bin/demo/grove-operator $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
+	@exec bin/demo/demo -operator bin/demo/grove-operator -sample=$(SAMPLE_FILE) $(if $(filter 1 true yes,$(DEMO_ONESHOT)),-oneshot)
 
 .PHONY: build
 build: ## build bin/grove-operator
@@ -45,22 +49,26 @@ bench: build ## measure Grove beside a plain Deployment, with default client rat
 	@bin/grove-bench -check; stock=$$?; bin/grove-bench -check -raise-limits -parts large && exit $$stock
 
 .PHONY: lint
-lint: ## check formatting, go vet, staticcheck, and what Prometheus and Grafana are given
+lint: ## check formatting, go vet, staticcheck, what Prometheus and Grafana are given, and the Helm chart
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(STATICCHECK) $$(go list ./... | grep -v /apis/client/) # which code-generator wrote
 	cd tools/monitoring && go vet . && go test . # expressions of alerts and of the dashboard, by Prometheus' own parser
+	cd tools/helm && go vet . && go test . # the chart, by Helm itself: helm lint, and whether it installs what deploy does
 
 MODULE := grove.io/grove
 POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1
 
 .PHONY: generate
-generate: ## generate deepcopy functions, apply configurations, CRDs and clients from the API types
+generate: ## generate deepcopy functions, apply configurations, CRDs, clients and docs/api-reference.md from the API types, and the Helm chart from CRDs and deploy
 	go tool controller-gen object paths=./apis/grove/...
 	rm -rf apis/applyconfiguration apis/client
 	go tool controller-gen 'applyconfiguration:externalApplyConfigurations="$(POD_SPEC)"' paths=./apis/grove/...
 	go tool controller-gen crd:generateEmbeddedObjectMeta=true paths=./apis/grove/... output:crd:dir=crds
 	go run ./crds/internal/trim crds/grove.io_*.yaml
+	go run ./charts/internal/generate
+	go tool -modfile=tools/go.mod crd-ref-docs --source-path=apis/grove/v1alpha1 --config=tools/refdocs/config.yaml \
+		--templates-dir=tools/refdocs --renderer=markdown --output-path=docs/api-reference.md --log-level=ERROR
 	go tool client-gen --clientset-name versioned --go-header-file /dev/null \
 		--input-base $(MODULE)/apis --input grove/v1alpha1 --apply-configuration-package $(MODULE)/apis/applyconfiguration \
 		--output-pkg $(MODULE)/apis/client/clientset --output-dir apis/client/clientset
@@ -72,10 +80,10 @@ generate: ## generate deepcopy functions, apply configurations, CRDs and clients
 
 .PHONY: verify-generated
 verify-generated: ## fail if generated files are not what `make generate` makes
-	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R $(GENERATED) "$$before" && \
+	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R --parents $(GENERATED) "$$before" && \
 	$(MAKE) --no-print-directory generate && \
-	for dir in $(GENERATED); do \
-		diff -r -q "$$before/$$dir" "$$dir" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
+	for path in $(GENERATED); do \
+		diff -r -q "$$before/$$path" "$$path" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
 	done
 
 IMAGE ?= grove.io/grove:dev
@@ -101,6 +109,16 @@ release: ## render bin/install.yaml, which installs Grove with the image IMAGE
 	@mkdir -p bin
 	kubectl kustomize deploy | sed 's|image: grove.io/grove:dev$$|image: $(IMAGE)|' > bin/install.yaml
 
+CHART_VERSION ?= 0.1.0-dev
+TAG = $(lastword $(subst :, ,$(IMAGE)))
+
+.PHONY: chart
+chart: ## package the Helm chart as bin/grove-CHART_VERSION.tgz, which installs Grove with the image IMAGE
+	@mkdir -p bin
+	rm -rf bin/chart && cp -R charts/grove bin/chart
+	sed 's|^  repository: .*|  repository: $(patsubst %:$(TAG),%,$(IMAGE))|' charts/grove/values.yaml > bin/chart/values.yaml
+	$(HELM) package bin/chart --version $(CHART_VERSION) --app-version $(TAG) --destination bin
+
 KIND_CLUSTER ?= grove
 
 .PHONY: kind-up
@@ -113,6 +131,7 @@ kind-down: ## delete it
 
 .PHONY: e2e-kind
 e2e-kind: test-images ## run the tests that need real kubelets, on a kind cluster of their own
+	@$(HELM) version > /dev/null # built before the clock runs
 	go test -count=1 -timeout 40m ./e2e/suites/kind -provider=kind
 
 .PHONY: control-plane

@@ -26,6 +26,7 @@ const module = "grove.io/grove/"
 var rooms = map[string][]string{
 	"apis":                           {"apis/"},
 	"crds":                           {},
+	"charts":                         {},
 	"controllers/startup":            {"apis/"},
 	"controllers/plan":               {"apis/"},
 	"controllers/plan/podcliqueset":  {"apis/", "controllers/plan"},

@@ -50,6 +50,11 @@ func HeadlessDomain(set *v1alpha1.PodCliqueSet) string {
 	return HeadlessServiceName(set.Name) + "." + set.Namespace + ".svc"
 }
 
+// PodAddress is the DNS name of a pod, as far as every cluster domain agrees on it.
+func PodAddress(set *v1alpha1.PodCliqueSet, pod string) string {
+	return pod + "." + HeadlessDomain(set)
+}
+
 func join(a, b string) string { return a + "-" + b }
 
 // Index is an index as names and labels have it.

@@ -109,6 +109,7 @@ func (s *scope) checkExamplePods() {
 		{Name: "GROVE_PCLQ_NAME", Value: "distributed-training-worker-0"},
 		{Name: "GROVE_PCLQ_POD_INDEX", Value: "2"},
 	}, []corev1.EnvVar{
+		{Name: "GROVE_LEADER_ADDRESS", Value: "distributed-training-parameter-server-0-1-0"},
 		{Name: "GROVE_PCSG_NAME", Value: "distributed-training-training-infrastructure"},
 		{Name: "GROVE_PCSG_INDEX", Value: "1"},
 		{Name: "GROVE_PCSG_TEMPLATE_NUM_PODS", Value: "5"},
@@ -129,6 +130,7 @@ func (s *scope) checkExamplePods() {
 		{Name: "GROVE_PCLQ_NAME", Value: "distributed-training-parameter-server-1"},
 		{Name: "GROVE_PCLQ_POD_INDEX", Value: "0"},
 	}, []corev1.EnvVar{
+		{Name: "GROVE_LEADER_ADDRESS", Value: "distributed-training-parameter-server-1-0-0"},
 		{Name: "GROVE_PCSG_NAME", Value: "distributed-training-training-infrastructure"},
 		{Name: "GROVE_PCSG_INDEX", Value: "0"},
 		{Name: "GROVE_PCSG_TEMPLATE_NUM_PODS", Value: "5"},
@@ -142,11 +144,17 @@ func (s *scope) checkPod(name, podClique string, labels map[string]string, env, 
 	labels["grove.io/podcliqueset"] = example
 	labels["app.kubernetes.io/managed-by"] = "grove"
 	labels["grove.io/pod-template-hash"] = s.get(podCliques, podClique).GetLabels()["grove.io/pod-template-hash"]
+	domain := "distributed-training-headless." + s.namespace + ".svc"
 	env = slices.Concat(
 		[]corev1.EnvVar{{Name: "GROVE_PCS_NAME", Value: example}},
 		env,
-		[]corev1.EnvVar{{Name: "GROVE_HEADLESS_SERVICE", Value: "distributed-training-headless." + s.namespace + ".svc"}},
+		[]corev1.EnvVar{{Name: "GROVE_HEADLESS_SERVICE", Value: domain}, {Name: "GROVE_POD_ADDRESS", Value: name + "." + domain}},
 		groupEnv)
+	for i := range env {
+		if variable := &env[i]; variable.Name == "GROVE_LEADER_ADDRESS" {
+			variable.Value += "." + domain
+		}
+	}
 	pod, err := s.core.CoreV1().Pods(s.namespace).Get(s.ctx, name, metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)

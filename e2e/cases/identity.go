@@ -30,7 +30,7 @@ func UsersPods() types.Feature {
 			}
 			want := []string{
 				"GROVE_PCS_NAME", "GROVE_PCS_INDEX", "GROVE_PCLQ_NAME", "GROVE_PCLQ_POD_INDEX", "GROVE_HEADLESS_SERVICE",
-				"FIRST", "ADDRESS",
+				"GROVE_POD_ADDRESS", "FIRST", "ADDRESS",
 			}
 			if diff := cmp.Diff(want, envNames(pod.Spec.InitContainers[0])); diff != "" {
 				s.Errorf("init container (-want +got):\n%s", diff)
@@ -61,6 +61,7 @@ func UsersPods() types.Feature {
 			if pod.Spec.ServiceAccountName != "own" {
 				s.Errorf("the pod runs as %q", pod.Spec.ServiceAccountName)
 			}
+			s.waitForChildren("web", names{roleBindings: {"grove-web"}}) // it comes once the operator has seen the Role
 			binding, err := s.core.RbacV1().RoleBindings(s.namespace).Get(s.ctx, "grove-web", metav1.GetOptions{})
 			if err != nil {
 				s.Fatal(err)

@@ -44,11 +44,14 @@ func Network() types.Feature {
 		Assess("a container knows who it is", step(func(s *scope) {
 			s.checkEnvironment("net-router-1-0",
 				"GROVE_HEADLESS_SERVICE=net-headless."+s.namespace+".svc",
-				"GROVE_PCLQ_NAME=net-router-1", "GROVE_PCLQ_POD_INDEX=0", "GROVE_PCS_INDEX=1", "GROVE_PCS_NAME=net")
+				"GROVE_PCLQ_NAME=net-router-1", "GROVE_PCLQ_POD_INDEX=0", "GROVE_PCS_INDEX=1", "GROVE_PCS_NAME=net",
+				"GROVE_POD_ADDRESS=net-router-1-0.net-headless."+s.namespace+".svc")
 			s.checkEnvironment("net-worker-0-1-1",
 				"GROVE_HEADLESS_SERVICE=net-headless."+s.namespace+".svc",
+				"GROVE_LEADER_ADDRESS=net-lead-0-1-0.net-headless."+s.namespace+".svc",
 				"GROVE_PCLQ_NAME=net-worker-0", "GROVE_PCLQ_POD_INDEX=1", "GROVE_PCSG_INDEX=1", "GROVE_PCSG_NAME=net-g",
-				"GROVE_PCSG_POD_INDEX=2", "GROVE_PCSG_TEMPLATE_NUM_PODS=3", "GROVE_PCS_INDEX=0", "GROVE_PCS_NAME=net")
+				"GROVE_PCSG_POD_INDEX=2", "GROVE_PCSG_TEMPLATE_NUM_PODS=3", "GROVE_PCS_INDEX=0", "GROVE_PCS_NAME=net",
+				"GROVE_POD_ADDRESS=net-worker-0-1-1.net-headless."+s.namespace+".svc")
 		})).
 		Feature()
 }
@@ -74,17 +77,19 @@ func (s *scope) checkEnvironment(pod string, want ...string) {
 	}
 }
 
-// Leaders checks that workers find the leader of their own group replica with nothing but what Grove tells a container.
+// Leaders checks that workers find the leader of their own group replica, and leaders themselves, by the addresses that Grove tells them.
 func Leaders() types.Feature {
-	const leader = "http://$(GROVE_PCS_NAME)-lead-$(GROVE_PCS_INDEX)-$(GROVE_PCSG_INDEX)-0.$(GROVE_HEADLESS_SERVICE):8080/name"
+	const leader, self = "http://$(GROVE_LEADER_ADDRESS):8080/name", "http://$(GROVE_POD_ADDRESS):8080/name"
 	return features.New("leaders").
 		Assess("are found by their workers", step(func(s *scope) {
-			s.apply(inGroup(newSet("ring", 2, newRealClique("lead", 1, 1), newRealClique("worker", 2, 2, "-call="+leader)), "lead", "worker"))
+			s.apply(inGroup(newSet("ring", 2, newRealClique("lead", 1, 1, "-call="+self), newRealClique("worker", 2, 2, "-call="+leader)), "lead", "worker"))
 			s.waitUntilAvailable("ring")
 			for i := range 2 {
 				for g := range 2 {
+					lead := fmt.Sprintf("ring-lead-%d-%d-0", i, g)
+					s.waitForContainerLog(lead, mainContainer, "called "+lead+"\n")
 					for _, pod := range podNames(fmt.Sprintf("ring-worker-%d-%d", i, g), 2) {
-						s.waitForContainerLog(pod, mainContainer, fmt.Sprintf("called ring-lead-%d-%d-0\n", i, g))
+						s.waitForContainerLog(pod, mainContainer, "called "+lead+"\n")
 					}
 				}
 			}

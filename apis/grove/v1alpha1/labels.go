@@ -67,7 +67,9 @@ const AnnotationRestartedAt = "grove.io/restartedAt"
 // the admission policy of deploy/protection refuses that. What is Grove's is put back all the same.
 const AnnotationDisableProtection = "grove.io/disable-managed-resource-protection"
 
-// Environment variables that Grove sets in every container, ahead of the user's own.
+// Environment variables that Grove sets in every container, ahead of the user's own, which may therefore refer to them: $(GROVE_PCS_NAME). One
+// that a container defines itself is left to it. Those that an operator has learnt since a pod was made come with the pod's successor:
+// they are no reason to replace it.
 const (
 	// EnvPodCliqueSetName is the name of the PodCliqueSet.
 	EnvPodCliqueSetName = "GROVE_PCS_NAME"
@@ -80,6 +82,14 @@ const (
 	// EnvHeadlessService is the DNS name of the headless service, up to and including "svc": a pod is reached at
 	// its own name, a dot and this.
 	EnvHeadlessService = "GROVE_HEADLESS_SERVICE"
+	// EnvPodAddress is the pod's own DNS name, up to and including "svc". Like every name of the headless service it resolves unless
+	// headlessServiceConfig.enabled is false, and by default before the pod is ready, too.
+	EnvPodAddress = "GROVE_POD_ADDRESS"
+	// EnvLeaderAddress is the DNS name of the leader of the pod's group replica, up to and including "svc", in the leader too; for members of
+	// a scaling group only. The leader is the first pod of that member clique which comes first in the template. It is the same for the whole
+	// life of a set, whatever is scaled or autoscaled, so that all pods of a group replica agree on it; while that clique is turned off, no
+	// pod has the name.
+	EnvLeaderAddress = "GROVE_LEADER_ADDRESS"
 	// EnvScalingGroupName is the name of the PodCliqueScalingGroup; for members of one only.
 	EnvScalingGroupName = "GROVE_PCSG_NAME"
 	// EnvScalingGroupIndex is the index of the replica of the scaling group; for members of one only.

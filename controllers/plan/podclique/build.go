@@ -144,15 +144,24 @@ func (b builder) env(id plan.PodIdentity) []*corev1ac.EnvVarApplyConfiguration {
 		envVar(v1alpha1.EnvPodCliqueName, b.Object.Name),
 		envVar(v1alpha1.EnvPodIndex, plan.Index(id.Index)),
 		envVar(v1alpha1.EnvHeadlessService, plan.HeadlessDomain(b.Set)),
+		envVar(v1alpha1.EnvPodAddress, plan.PodAddress(b.Set, id.Name)),
 	}
 	if id.GroupReplica == nil {
 		return env
 	}
 	return append(env,
+		envVar(v1alpha1.EnvLeaderAddress, plan.PodAddress(b.Set, b.leader(*id.GroupReplica))),
 		envVar(v1alpha1.EnvScalingGroupName, b.ScalingGroup.Name),
 		envVar(v1alpha1.EnvScalingGroupIndex, plan.Index(*id.GroupReplica)),
 		envVar(v1alpha1.EnvScalingGroupNumPods, plan.Index(b.rank.numPods)),
 		envVar(v1alpha1.EnvScalingGroupPodIndex, plan.Index(b.rank.of(id.Index))))
+}
+
+// leader is the name of the first pod of the first member in a group replica. A member that is turned off leads all the same: pods that were
+// made before and after another took its place would follow different leaders.
+func (b builder) leader(groupReplica int32) string {
+	first := b.template.Members(b.template.ScalingGroupOf[b.clique.Name])[0]
+	return plan.PodName(plan.PodGroupName(plan.PodCliqueName(b.Set.Name, first.Name, b.i), &groupReplica), 0)
 }
 
 func envVar(name, value string) *corev1ac.EnvVarApplyConfiguration {

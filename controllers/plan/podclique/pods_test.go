@@ -1,6 +1,9 @@
 package podclique_test
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,6 +55,8 @@ func TestPodOfAMember(t *testing.T) {
 		{Name: "GROVE_PCLQ_NAME", Value: "train-worker-1"},
 		{Name: "GROVE_PCLQ_POD_INDEX", Value: "1"},
 		{Name: "GROVE_HEADLESS_SERVICE", Value: "train-headless.ns.svc"},
+		{Name: "GROVE_POD_ADDRESS", Value: "train-worker-1-1-1.train-headless.ns.svc"},
+		{Name: "GROVE_LEADER_ADDRESS", Value: "train-lead-1-1-0.train-headless.ns.svc"},
 		{Name: "GROVE_PCSG_NAME", Value: "train-group"},
 		{Name: "GROVE_PCSG_INDEX", Value: "1"},
 		{Name: "GROVE_PCSG_TEMPLATE_NUM_PODS", Value: "3"},
@@ -79,6 +84,40 @@ func TestRanksInAGroupReplicaAreUnique(t *testing.T) {
 	want := map[string]bool{"0/0": true, "0/1": true, "0/2": true, "1/0": true, "1/1": true, "1/2": true}
 	if diff := cmp.Diff(want, ranks); diff != "" {
 		t.Errorf("ranks (-want +got):\n%s", diff)
+	}
+}
+
+// TestAddresses has who leads: what every pod of a group replica agrees on, whatever is scaled.
+func TestAddresses(t *testing.T) {
+	for name, test := range map[string]struct {
+		podClique   string
+		change      func(lead *v1alpha1.PodCliqueTemplateSpec)
+		own, leader string
+	}{
+		"a worker":                     {"train-worker-0", nil, "train-worker-0-0-0", "train-lead-0-0-0"},
+		"a leader":                     {"train-lead-0", nil, "train-lead-0-0-0", "train-lead-0-0-0"},
+		"a clique on its own":          {"train-alone-1", nil, "train-alone-1-0", ""},
+		"the leader is turned off":     {"train-worker-0", func(lead *v1alpha1.PodCliqueTemplateSpec) { lead.Spec.Replicas = ptr.To[int32](0) }, "train-worker-0-0-0", "train-lead-0-0-0"},
+		"there are more first members": {"train-lead-0", func(lead *v1alpha1.PodCliqueTemplateSpec) { lead.Spec.Replicas = ptr.To[int32](3) }, "train-lead-0-0-0", "train-lead-0-0-0"},
+		"the first member autoscales itself": {"train-worker-0", func(lead *v1alpha1.PodCliqueTemplateSpec) {
+			lead.Spec.AutoScalingConfig = &v1alpha1.AutoScalingConfig{MaxReplicas: 3}
+		}, "train-worker-0-0-0", "train-lead-0-0-0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := plantest.Workers()
+			if test.change != nil {
+				test.change(&set.Spec.Template.Cliques[0])
+			}
+			env := envOf(plantest.AllPods(plantest.Clique(t, set, test.podClique, nil))[0])
+			want := map[string]string{v1alpha1.EnvPodAddress: test.own + ".train-headless.ns.svc"}
+			if test.leader != "" {
+				want[v1alpha1.EnvLeaderAddress] = test.leader + ".train-headless.ns.svc"
+			}
+			maps.DeleteFunc(env, func(name, _ string) bool { return !strings.HasSuffix(name, "_ADDRESS") })
+			if diff := cmp.Diff(want, env); diff != "" {
+				t.Errorf("addresses (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -146,6 +185,11 @@ func TestPodActions(t *testing.T) {
 		}, nil},
 		"the set has no place for it": {func(c *podclique.Clique) { c.Set.Spec.Replicas, c.Pods = 0, nil }, nil},
 		"an older template":           {func(c *podclique.Clique) { c.Pods[1].Labels[v1alpha1.LabelPodTemplateHash] = "old" }, nil},
+		"the operator has learnt variables since": {func(c *podclique.Clique) {
+			for _, pod := range c.Pods {
+				pod.Spec.Containers[0].Env = slices.DeleteFunc(pod.Spec.Containers[0].Env, func(v corev1.EnvVar) bool { return strings.HasSuffix(v.Name, "_ADDRESS") })
+			}
+		}, nil},
 		"an annotation of the clique changes": {func(c *podclique.Clique) {
 			c.Set.Spec.Template.Cliques[1].Annotations = map[string]string{"new": "1"}
 			c.Pods = c.Pods[:1]

@@ -19,9 +19,11 @@ const (
 	sample = "../../../samples/distributed-training.yaml"
 	// protection has the admission policy against hand edits.
 	protection = "../../../deploy/protection"
+	// chart is Grove's Helm chart.
+	chart = "../../../charts/grove"
 )
 
-// These change what all others need, and go first, one after the other.
+// These change what all others need, and go first, one after the other. The last of them leaves Grove as the chart installs it.
 
 func TestUpgrade(t *testing.T)        { testenv.Test(t, cases.Upgrade()) }
 func TestNoOperator(t *testing.T)     { testenv.Test(t, cases.NoOperator()) }
@@ -29,6 +31,7 @@ func TestLeaderKilled(t *testing.T)   { testenv.Test(t, cases.LeaderKilled()) }
 func TestDrain(t *testing.T)          { testenv.Test(t, cases.Drain()) }
 func TestKubeletStopped(t *testing.T) { testenv.Test(t, cases.KubeletStopped()) }
 func TestProtection(t *testing.T)     { testenv.Test(t, cases.Protection(protection)) }
+func TestChart(t *testing.T)          { testenv.Test(t, cases.Chart(chart)) }
 
 func TestExample(t *testing.T) {
 	t.Parallel()

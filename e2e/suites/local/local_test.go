@@ -1,13 +1,17 @@
 package local
 
 import (
+	"path/filepath"
 	"testing"
 
 	"grove.io/grove/e2e/cases"
 )
 
-// sample is the complete example of the documentation.
-const sample = "../../../samples/distributed-training.yaml"
+// samples has manifests of one PodCliqueSet each, and sample is the complete example of the documentation.
+const (
+	samples = "../../../samples"
+	sample  = samples + "/distributed-training.yaml"
+)
 
 func TestDeployment(t *testing.T) {
 	t.Parallel()
@@ -17,6 +21,17 @@ func TestDeployment(t *testing.T) {
 func TestExample(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Example(sample))
+}
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	manifests, err := filepath.Glob(filepath.Join(samples, "*.yaml"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("%d samples, %v", len(manifests), err)
+	}
+	for _, manifest := range manifests {
+		t.Run(filepath.Base(manifest), func(t *testing.T) { testenv.Test(t, cases.Sample(manifest)) })
+	}
 }
 
 func TestUsersPods(t *testing.T) {
