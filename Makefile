@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 STATICCHECK := go tool -modfile=tools/go.mod staticcheck
-GENERATED := apis crds charts
+GENERATED := apis crds charts docs/api-reference.md
 HELM := go tool -modfile=tools/helm/go.mod helm
 
 .PHONY: help
@@ -72,13 +72,15 @@ MODULE := grove.io/grove
 POD_SPEC := k8s.io/api/core/v1.PodSpec@k8s.io/client-go/applyconfigurations/core/v1
 
 .PHONY: generate
-generate: ## generate deepcopy functions, apply configurations, CRDs and clients from the API types, and the Helm chart from CRDs and deploy
+generate: ## generate deepcopy functions, apply configurations, CRDs, clients and docs/api-reference.md from the API types, and the Helm chart from CRDs and deploy
 	go tool controller-gen object paths=./apis/grove/...
 	rm -rf apis/applyconfiguration apis/client
 	go tool controller-gen 'applyconfiguration:externalApplyConfigurations="$(POD_SPEC)"' paths=./apis/grove/...
 	go tool controller-gen crd:generateEmbeddedObjectMeta=true paths=./apis/grove/... output:crd:dir=crds
 	go run ./crds/internal/trim crds/grove.io_*.yaml
 	go run ./charts/internal/generate
+	go tool -modfile=tools/go.mod crd-ref-docs --source-path=apis/grove/v1alpha1 --config=tools/refdocs/config.yaml \
+		--templates-dir=tools/refdocs --renderer=markdown --output-path=docs/api-reference.md --log-level=ERROR
 	go tool client-gen --clientset-name versioned --go-header-file /dev/null \
 		--input-base $(MODULE)/apis --input grove/v1alpha1 --apply-configuration-package $(MODULE)/apis/applyconfiguration \
 		--output-pkg $(MODULE)/apis/client/clientset --output-dir apis/client/clientset
@@ -90,10 +92,10 @@ generate: ## generate deepcopy functions, apply configurations, CRDs and clients
 
 .PHONY: verify-generated
 verify-generated: ## fail if generated files are not what `make generate` makes
-	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R $(GENERATED) "$$before" && \
+	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R --parents $(GENERATED) "$$before" && \
 	$(MAKE) --no-print-directory generate && \
-	for dir in $(GENERATED); do \
-		diff -r -q "$$before/$$dir" "$$dir" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
+	for path in $(GENERATED); do \
+		diff -r -q "$$before/$$path" "$$path" || { echo "generated files were stale: commit what make generate has made"; exit 1; }; \
 	done
 
 IMAGE ?= grove.io/grove:dev
