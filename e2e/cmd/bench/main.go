@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// runTimeout bounds a run; one needs nine minutes.
-	runTimeout = 20 * time.Minute
+	// runTimeout bounds a run; one needs nine minutes, and what the update of many replicas takes, one after the other.
+	runTimeout = 50 * time.Minute
 	// stopTimeout bounds the clean-up.
 	stopTimeout = time.Minute
 	// namespace has everything that is measured.
@@ -49,6 +49,7 @@ func main() {
 	})
 	flag.StringVar(&b.backend, "scheduler-backend", "auto", "the operator's --scheduler-backend: none leaves each pod to itself, as those of a Deployment are")
 	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
+	flag.IntVar(&b.updateReplicas, "update-replicas", 100, "how many replicas of 10 pods the set has that is updated")
 	flag.BoolVar(&b.check, "check", false, "fail if a figure misses its target")
 	flag.Parse()
 	klog.SetLogger(logr.Discard()) // watches that are opened anew are nobody's concern
@@ -72,6 +73,8 @@ type bench struct {
 	check        bool
 	auditCopy    string
 	parts        []string
+	// updateReplicas is how many replicas the set has that is updated.
+	updateReplicas int
 
 	cluster  *cluster.Cluster
 	operator *cluster.Operator

@@ -24,6 +24,9 @@ const (
 	mostLag        = 200 * time.Millisecond
 	mostStartLag   = 500 * time.Millisecond
 	mostInitMemory = 20 << 20
+	// mostRequestsPerUpdatedPod and mostWaiting, the share of an update in which Grove and no pod is waited for, are for a large set.
+	mostRequestsPerUpdatedPod = 4.0
+	mostWaiting               = 0.1
 )
 
 // missed is the verdict on a figure beside its target.
@@ -123,6 +126,17 @@ func (r *report) many(l life) {
 	r.add(what+"requests per pod", "", fmt.Sprint(l.creating.total()), fmt.Sprintf("%.2f", perPod),
 		fmt.Sprintf("≤ %.0f", mostRequestsPerManyPods), perPod <= mostRequestsPerManyPods)
 	r.distribute(fmt.Sprintf("creating %d sets of %d pods", manySets, smallPods), l.creating)
+}
+
+func (r *report) update(replicas int, plain, grove renewal) {
+	pods := replicas * smallPods
+	what := fmt.Sprintf("update of %d replicas of %d pods ", replicas, smallPods)
+	r.tell(what+"(a StatefulSet: as many pods at a time)", seconds(plain.took), seconds(grove.took), ratio(plain.took, grove.took), "")
+	percent := func(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+	r.add("… share in which no pod is waited for", percent(plain.share()), percent(grove.share()), "", "≤ "+percent(mostWaiting), grove.share() <= mostWaiting)
+	perPod := float64(grove.requests.total()) / float64(pods)
+	r.add("… requests per pod", "", fmt.Sprint(grove.requests.total()), fmt.Sprintf("%.2f", perPod), fmt.Sprintf("≤ %.1f", mostRequestsPerUpdatedPod), perPod <= mostRequestsPerUpdatedPod)
+	r.distributions = append(r.distributions, distribution{what: fmt.Sprintf("updating the set of %d pods", pods), requests: grove.requests, pods: pods})
 }
 
 func (r *report) totals(cpu time.Duration, memory int64) {

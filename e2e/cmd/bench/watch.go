@@ -44,6 +44,9 @@ type seen struct {
 	between *tally
 	// lag is how far PodGangs are behind their pods.
 	lag *lag
+	// renewed are pods that are done when they are of the new version and ready, and idle is for how long none was waited for.
+	renewed *tally
+	idle    *idle
 }
 
 // watchAll watches the namespace until the context ends. It returns once everything that exists has been seen.
@@ -53,6 +56,8 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		sets:    newTally(setAvailable),
 		between: newTally(func(metav1.Object) bool { return false }),
 		lag:     newLag(),
+		renewed: newTally(podRenewed),
+		idle:    newIdle(),
 	}
 	protobuf := rest.CopyConfig(config)
 	protobuf.ContentType = runtime.ContentTypeProtobuf
@@ -71,7 +76,7 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 	pods := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer()
 	groves := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).Grove().V1alpha1()
 	sets, podGangs := groves.PodCliqueSets().Informer(), groves.PodGangs().Informer()
-	if err := s.lag.follow(pods, podGangs); err != nil {
+	if err := errors.Join(s.lag.follow(pods, podGangs), s.idle.follow(pods), s.renewed.add(pods)); err != nil {
 		return nil, err
 	}
 	go podGangs.RunWithContext(ctx)
@@ -119,11 +124,7 @@ func newTally(isDone func(metav1.Object) bool) *tally {
 
 // follow runs an informer until the context ends, and counts its objects. It returns once the informer has seen what exists.
 func (t *tally) follow(ctx context.Context, informer cache.SharedIndexInformer) error {
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    t.set,
-		UpdateFunc: func(_, after any) { t.set(after) },
-		DeleteFunc: t.remove,
-	})
+	registration, err := informer.AddEventHandler(t.handler())
 	if err != nil {
 		return err
 	}
@@ -132,6 +133,20 @@ func (t *tally) follow(ctx context.Context, informer cache.SharedIndexInformer) 
 		return ctx.Err()
 	}
 	return nil
+}
+
+// add counts what an informer sees that another tally follows.
+func (t *tally) add(informer cache.SharedIndexInformer) error {
+	_, err := informer.AddEventHandler(t.handler())
+	return err
+}
+
+func (t *tally) handler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    t.set,
+		UpdateFunc: func(_, after any) { t.set(after) },
+		DeleteFunc: t.remove,
+	}
 }
 
 func (t *tally) set(obj any) {
