@@ -42,6 +42,8 @@ func commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
 		verbs.Tree(env),
 		verbs.Why(env),
+		verbs.Plan(env),
+		verbs.Fit(env),
 		verbs.Rollout(env),
 		verbs.Scale(env),
 		verbs.Top(env),

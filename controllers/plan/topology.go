@@ -39,7 +39,9 @@ type Topology struct {
 	Packs  []Pack
 }
 
-// Topology is what a set asks of the places of the pods of replica i.
+// Topology is what a set asks of the places of the pods of replica i. A pack group inside of a domain that the whole replica has to be inside of is left out: it
+// would let a scaled unit choose a domain of its own, and pods that have to be near both the replica's first pod and their pack would find no
+// place at all, since kube-scheduler asks for one pod that matches all terms.
 func (t Template) Topology(i int32, s Scheduling) Topology {
 	policy := ptr.Deref(t.Set.Spec.Template.SchedulingPolicyConfig, v1alpha1.SchedulingPolicyConfig{})
 	asked := Topology{Spread: t.Set.Spec.ReplicaSpreadConstraints}
@@ -47,6 +49,9 @@ func (t Template) Topology(i int32, s Scheduling) Topology {
 		p := Pack{Key: config.TopologyKey, Required: config.WhenUnsatisfiable == corev1.DoNotSchedule}
 		if p.Key == "" {
 			p.Key = s.NetworkTopologyKey
+		}
+		if slices.Contains(asked.requiredSpread(), p.Key) {
+			continue
 		}
 		for _, clique := range config.CliqueNames {
 			p.PodCliques = append(p.PodCliques, PodCliqueName(t.Set.Name, clique, i))
@@ -102,7 +107,7 @@ func (t Topology) Shape(base bool, podCliques []string, s Scheduling) Shape {
 	var parts []Pack
 	whole := false
 	for _, p := range t.Packs {
-		if !p.Required || p.Key == outer {
+		if !p.Required {
 			continue
 		}
 		if members := common(podCliques, p.PodCliques); members > 0 {

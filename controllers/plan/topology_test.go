@@ -42,7 +42,6 @@ func TestShape(t *testing.T) {
 		"pack some, no composites":          {plan.Topology{Packs: []plan.Pack{group("rack", true, "a")}}, flat, false, `one group ""`, "one rack for the pods of a"},
 		"pack all and spread":               {plan.Topology{Spread: zone, Packs: []plan.Pack{group("rack", true, "a", "b")}}, plantest.Everything, false, `"zone" over a b: "rack"`, ""},
 		"pack all and spread, no composite": {plan.Topology{Spread: zone, Packs: []plan.Pack{group("rack", true, "a", "b")}}, flat, false, `one group "rack"`, "one zone for all"},
-		"pack and spread over one key":      {plan.Topology{Spread: zone, Packs: []plan.Pack{group("zone", true, "a")}}, plantest.Everything, false, `one group "zone"`, ""},
 		"two packs":                         {plan.Topology{Packs: []plan.Pack{group("rack", true, "a"), group("host", true, "b")}}, plantest.Everything, false, `"" over a: "rack" b: "host"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +58,30 @@ func TestShape(t *testing.T) {
 				t.Errorf("weaker: %q; want %q", weaker, test.weaker)
 			}
 		})
+	}
+}
+
+// A replica that has to be inside of one zone has its packs inside of it, too.
+func TestPacksOfTheKeyThatReplicasAreSpreadOver(t *testing.T) {
+	set := plantest.Workers()
+	pack := func(key string, cliques ...string) v1alpha1.NetworkPackGroupConfig {
+		return v1alpha1.NetworkPackGroupConfig{CliqueNames: cliques, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule}
+	}
+	set.Spec.Template.SchedulingPolicyConfig = &v1alpha1.SchedulingPolicyConfig{NetworkPackGroups: []v1alpha1.NetworkPackGroupConfig{
+		pack("zone", "worker"), pack("host", "lead"),
+	}}
+	for when, want := range map[corev1.UnsatisfiableConstraintAction][]string{
+		corev1.DoNotSchedule:  {"host"},
+		corev1.ScheduleAnyway: {"zone", "host"},
+	} {
+		set.Spec.ReplicaSpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone", WhenUnsatisfiable: when}}
+		var got []string
+		for _, p := range plan.TemplateOf(set).Topology(0, plantest.Everything).Packs {
+			got = append(got, p.Key)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: packs (-want +got):\n%s", when, diff)
+		}
 	}
 }
 

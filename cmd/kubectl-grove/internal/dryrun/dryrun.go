@@ -44,6 +44,8 @@ type Result struct {
 	ServerSide bool
 	// Conflicts are fields that others own and the file would change. They are refused unless conflicts are forced.
 	Conflicts []Conflict
+	// Forced tells whether they were.
+	Forced bool
 	// Refused says what admission has against it; empty if nothing.
 	Refused string
 }
@@ -56,7 +58,7 @@ type Conflict struct {
 
 // Apply applies a set in a dry run. The error is of what kept it from being tried.
 func Apply(ctx context.Context, sets groveclient.PodCliqueSetInterface, document manifest.Document, o Options) (Result, error) {
-	var result Result
+	result := Result{Forced: o.ForceConflicts}
 	live, err := sets.Get(ctx, document.GetName(), metav1.GetOptions{})
 	if err == nil {
 		result.Live = live

@@ -67,6 +67,9 @@ func differences(path string, before, after any, tell func(Field)) {
 		}
 	}
 	slices.Sort(keys)
+	if is.list && len(keys) == len(is.names) && len(keys) == len(was.names) && !slices.Equal(was.names, is.names) {
+		tell(Field{Path: path + " in another order", Before: was.names, After: is.names})
+	}
 	for _, key := range keys {
 		differences(is.path(path, key), was.values[key], is.values[key], tell)
 	}
@@ -82,6 +85,8 @@ func nothing(value any) bool {
 type inside struct {
 	values map[string]any
 	list   bool
+	// names are those of the items, in their order.
+	names []string
 }
 
 func (i inside) path(of, key string) string {
@@ -100,7 +105,7 @@ func fieldsIn(value any) (inside, bool) {
 	case map[string]any:
 		return inside{values: value}, true
 	case []any:
-		named := map[string]any{}
+		named, names := map[string]any{}, []string{}
 		for _, item := range value {
 			object, isObject := item.(map[string]any)
 			name, hasName := object["name"].(string)
@@ -108,8 +113,9 @@ func fieldsIn(value any) (inside, bool) {
 				return inside{}, false
 			}
 			named[name] = object
+			names = append(names, name)
 		}
-		return inside{values: named, list: true}, len(named) == len(value) && len(value) > 0
+		return inside{values: named, list: true, names: names}, len(named) == len(value) && len(value) > 0
 	}
 	return inside{}, false
 }

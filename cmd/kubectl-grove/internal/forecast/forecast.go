@@ -25,8 +25,10 @@ type Forecast struct {
 	ServerSide bool `json:"serverSide"`
 	// Refused is what the API server says against it.
 	Refused string `json:"refused,omitempty"`
-	// Conflicts are fields that others own.
+	// Conflicts are fields that others own, and Forced tells whether they would be taken over. If not, it is refused, and the rest is what it would
+	// do if they were.
 	Conflicts []dryrun.Conflict `json:"conflicts,omitempty"`
+	Forced    bool              `json:"forced,omitempty"`
 	Fields    []Field           `json:"fields,omitempty"`
 	Children  []Child           `json:"children,omitempty"`
 	// Kept are replicas that stay other than the file has them.
@@ -71,9 +73,9 @@ type Outdated struct {
 // mostSteps bounds what is played of a long update.
 const mostSteps = 1000
 
-// Of is the forecast for what a dry run made of a set, whose children and pods were observed.
+// Of is the forecast for what a dry run made of a set, whose children and pods were observed; of a new set nothing but the set itself.
 func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, scheduling plan.Scheduling, now time.Time) Forecast {
-	f := Forecast{ServerSide: result.ServerSide, Conflicts: result.Conflicts, Refused: result.Refused}
+	f := Forecast{ServerSide: result.ServerSide, Conflicts: result.Conflicts, Forced: result.Forced, Refused: result.Refused}
 	switch {
 	case result.Set == nil:
 		f.Action = Refused
@@ -88,9 +90,6 @@ func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, sch
 		}
 	}
 	f.Namespace, f.Name = result.Set.Namespace, result.Set.Name
-	if observed.Object == nil {
-		observed.Object = result.Set
-	}
 	before := observed
 	w := simulation.New(observed, pods, scheduling, now)
 	f.Now = w.Capacity()
@@ -120,10 +119,8 @@ func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, sch
 // Changes tells whether applying would change anything.
 func (f Forecast) Changes() bool { return f.Action != Unchanged }
 
-// Fails tells whether applying would be refused, or the operator would refuse a part of it.
-func (f Forecast) Fails(forced bool) bool {
-	return f.Action == Refused || len(f.Conflicts) > 0 && !forced
-}
+// Fails tells whether applying would be refused.
+func (f Forecast) Fails() bool { return f.Action == Refused || len(f.Conflicts) > 0 && !f.Forced }
 
 // outdated are the pods that are of another podSpec than the set's once there is nothing left to do.
 func outdated(w *simulation.World) *Outdated {

@@ -22,10 +22,10 @@ func (f Forecast) Text(out io.Writer, palette cli.Palette, most int) {
 	if f.Refused != "" {
 		t.line("  %s", palette.Bad(f.Refused))
 	}
-	t.conflicts(f)
 	for _, field := range f.Fields {
 		t.line("  %s", t.field(field))
 	}
+	t.conflicts(f)
 	for _, problem := range f.Problems {
 		t.line("  %s", palette.Bad("the operator will refuse: "+problem))
 	}
@@ -38,13 +38,15 @@ func (f Forecast) Text(out io.Writer, palette cli.Palette, most int) {
 }
 
 func (f Forecast) headline() string {
-	switch f.Action {
-	case Create:
-		return "will be created"
-	case Change:
-		return "will be changed"
-	case Refused:
+	switch {
+	case f.Action == Refused:
 		return "is refused"
+	case f.Fails():
+		return "is refused, since others own what it changes; with --force-conflicts it will be changed"
+	case f.Action == Create:
+		return "will be created"
+	case f.Action == Change:
+		return "will be changed"
 	default:
 		return "no change"
 	}
@@ -61,9 +63,13 @@ func (t text) conflicts(f Forecast) {
 	if len(f.Conflicts) == 0 {
 		return
 	}
-	t.line("\nFields that others own, which server-side apply takes over only with --force-conflicts:")
+	paint, verb := t.Bad, "is owned by"
+	if f.Forced {
+		paint, verb = t.Waiting, "is taken over from"
+	}
+	t.line("\nFields of others:")
 	for _, conflict := range f.Conflicts {
-		t.line("  %s", t.Bad(fmt.Sprintf("%s: %s", conflict.Field, conflict.Manager)))
+		t.line("  %s", paint(fmt.Sprintf("%s %s %s", conflict.Field, verb, conflict.Manager)))
 	}
 }
 

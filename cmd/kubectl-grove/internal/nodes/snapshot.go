@@ -40,6 +40,8 @@ const (
 	NodeResourcesFit  Filter = "NodeResourcesFit"
 	PodTopologySpread Filter = "PodTopologySpread"
 	InterPodAffinity  Filter = "InterPodAffinity"
+	// TopologyPlacement offers the domains of a topology key to what belongs into one.
+	TopologyPlacement Filter = "TopologyPlacement"
 )
 
 // Reason is why a filter turns down a node.
@@ -109,6 +111,14 @@ func (c *Cluster) Nodes() []*corev1.Node {
 		all = append(all, m.Node)
 	}
 	return all
+}
+
+// Node is the node of a name; nil if there is none.
+func (c *Cluster) Node(name string) *corev1.Node {
+	if m := c.byName[name]; m != nil {
+		return m.Node
+	}
+	return nil
 }
 
 // pods are those of all nodes.

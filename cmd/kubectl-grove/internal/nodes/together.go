@@ -22,6 +22,16 @@ type Attempt struct {
 	Missing string `json:"missing,omitempty"`
 	// Verdicts of the domain's nodes on that pod, beside those placed before it.
 	Verdicts []Verdict `json:"-"`
+	// Places are the pods that found one, bound to their nodes.
+	Places []*corev1.Pod `json:"-"`
+	// Parts are the domains that parts found which have a topology key of their own, in the order of the parts.
+	Parts []Attempt `json:"parts,omitempty"`
+}
+
+// Part is a part of what belongs together: pods that share a domain of a topology key of their own, beside that of the whole; an empty key is none.
+type Part struct {
+	Key  string
+	Pods []*corev1.Pod
 }
 
 // Fits tells whether all pods found a place.
@@ -30,8 +40,32 @@ func (a Attempt) Fits() bool { return a.Placed == a.Pods }
 // Together tries to place pods that belong together: in each domain of a topology key or, without one, among all nodes. The attempts are
 // ordered by how many pods found a place, most first; there are none if no node has the key. The cluster is as it was, afterwards.
 func (c *Cluster) Together(pods []*corev1.Pod, key string) []Attempt {
+	return c.Parts([]Part{{Pods: pods}}, key)
+}
+
+// Parts tries the same with pods some of which share domains of keys of their own: each such part takes, part after part, the first domain by
+// name that it fits into.
+func (c *Cluster) Parts(parts []Part, key string) []Attempt { return c.parts(parts, key, c.Nodes()) }
+
+// Nowhere is the attempt at placing parts where no node has the key.
+func (c *Cluster) Nowhere(parts []Part, key string) Attempt {
+	all := Attempt{Missing: parts[0].Pods[0].Name, Verdicts: lacking(key, c.Nodes())}
+	for _, part := range parts {
+		all.Pods += len(part.Pods)
+	}
+	return all
+}
+
+// Keep places the pods of an attempt where it found places.
+func (c *Cluster) Keep(attempt Attempt) {
+	for _, pod := range attempt.Places {
+		c.byName[pod.Spec.NodeName].add(pod)
+	}
+}
+
+func (c *Cluster) parts(parts []Part, key string, among []*corev1.Node) []Attempt {
 	domains, names := map[string][]*corev1.Node{}, []string{}
-	for _, node := range c.Nodes() {
+	for _, node := range among {
 		domain, has := node.Labels[key]
 		if key != "" && !has {
 			continue
@@ -44,7 +78,7 @@ func (c *Cluster) Together(pods []*corev1.Pod, key string) []Attempt {
 	slices.Sort(names)
 	var attempts []Attempt
 	for _, name := range names {
-		attempt := c.attempt(pods, domains[name])
+		attempt := c.inDomain(parts, domains[name])
 		attempt.Domain = name
 		attempts = append(attempts, attempt)
 	}
@@ -52,10 +86,44 @@ func (c *Cluster) Together(pods []*corev1.Pod, key string) []Attempt {
 	return attempts
 }
 
+// inDomain tries to place parts, one after the other, among some nodes.
+func (c *Cluster) inDomain(parts []Part, among []*corev1.Node) Attempt {
+	whole := Attempt{Nodes: len(among)}
+	for _, part := range parts {
+		var attempt Attempt
+		if part.Key == "" {
+			attempt = c.attempt(part.Pods, among)
+		} else if tried := c.parts([]Part{{Pods: part.Pods}}, part.Key, among); len(tried) > 0 {
+			attempt = tried[0]
+			whole.Parts = append(whole.Parts, attempt)
+		} else {
+			attempt = Attempt{Pods: len(part.Pods), Missing: part.Pods[0].Name, Verdicts: lacking(part.Key, among)}
+		}
+		c.Keep(attempt)
+		whole.Placed, whole.Pods = whole.Placed+attempt.Placed, whole.Pods+attempt.Pods
+		whole.Places = append(whole.Places, attempt.Places...)
+		if whole.Missing == "" {
+			whole.Missing, whole.Verdicts = attempt.Missing, attempt.Verdicts
+		}
+	}
+	for _, pod := range whole.Places {
+		c.Remove(pod)
+	}
+	return whole
+}
+
+// lacking are the verdicts of nodes none of which has a label.
+func lacking(key string, nodes []*corev1.Node) []Verdict {
+	var verdicts []Verdict
+	for _, node := range nodes {
+		verdicts = append(verdicts, Verdict{Node: node.Name, Reasons: []Reason{{Filter: TopologyPlacement, Words: "no label " + key}}})
+	}
+	return verdicts
+}
+
 // attempt tries to place pods among some nodes.
 func (c *Cluster) attempt(pods []*corev1.Pod, among []*corev1.Node) Attempt {
 	attempt := Attempt{Nodes: len(among), Pods: len(pods)}
-	var placed []*corev1.Pod
 	failed := map[string]bool{}
 	for _, pod := range pods {
 		// Pods of a PodClique are alike, so that where one finds no place, the next finds none.
@@ -66,7 +134,7 @@ func (c *Cluster) attempt(pods []*corev1.Pod, among []*corev1.Node) Attempt {
 		candidate := c.Candidate(pod)
 		node := candidate.Best(among)
 		if node != "" {
-			placed = append(placed, c.Place(pod, node))
+			attempt.Places = append(attempt.Places, c.Place(pod, node))
 			continue
 		}
 		failed[alike] = true
@@ -77,8 +145,8 @@ func (c *Cluster) attempt(pods []*corev1.Pod, among []*corev1.Node) Attempt {
 			}
 		}
 	}
-	attempt.Placed = len(placed)
-	for _, pod := range placed {
+	attempt.Placed = len(attempt.Places)
+	for _, pod := range attempt.Places {
 		c.Remove(pod)
 	}
 	return attempt

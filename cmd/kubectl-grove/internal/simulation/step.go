@@ -94,12 +94,8 @@ func (w *World) proceed() {
 		moved = false
 		w.settle()
 		for _, pod := range w.Pods() {
-			switch {
-			case !plan.Lives(pod):
+			if !plan.Lives(pod) {
 				w.remove(pod)
-				moved = true
-			case !plan.IsScheduled(pod) && !w.Existed(pod):
-				w.put(place(pod))
 				moved = true
 			}
 		}

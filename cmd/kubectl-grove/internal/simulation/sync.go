@@ -223,6 +223,8 @@ func (w *World) create(created podclique.NewPod) {
 	if created.Group != "" {
 		pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: &created.Group}
 	}
+	// A scheduler is faster than whoever writes that a pod waits for a place.
+	pod.Spec.NodeName = simulated
 	pod.UID, pod.CreationTimestamp = w.uid(), metav1.NewTime(w.now)
 	pod.Status.Phase = corev1.PodPending
 	w.step.created(pod)

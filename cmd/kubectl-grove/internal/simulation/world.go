@@ -3,6 +3,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,6 +80,15 @@ func (w *World) Pods() []*corev1.Pod {
 
 // Existed tells whether a pod was there at the beginning.
 func (w *World) Existed(pod *corev1.Pod) bool { return w.found[pod.UID] }
+
+// Gone are the UIDs of pods that were there at the beginning and aren't any more.
+func (w *World) Gone() []types.UID {
+	left := maps.Clone(w.found)
+	for _, pod := range w.Pods() {
+		delete(left, pod.UID)
+	}
+	return slices.Sorted(maps.Keys(left))
+}
 
 // put replaces a pod, or adds it.
 func (w *World) put(pod *corev1.Pod) {
@@ -162,19 +172,13 @@ func (w *World) clique(podClique *v1alpha1.PodClique) *podclique.Clique {
 
 func (w *World) schedulingOf(gang string) plan.Scheduling { return w.scheduling.For(w.siblings(gang)) }
 
-// place binds a pod to a node that nobody has to know.
-func place(pod *corev1.Pod) *corev1.Pod {
-	placed := pod.DeepCopy()
-	placed.Spec.NodeName = "simulated"
-	return placed
-}
+// simulated is the node that pods are placed on.
+const simulated = "simulated"
 
 // ready is a pod that is placed, runs and is ready.
 func ready(pod *corev1.Pod) *corev1.Pod {
-	up := place(pod)
-	if pod.Spec.NodeName != "" {
-		up.Spec.NodeName = pod.Spec.NodeName
-	}
+	up := pod.DeepCopy()
+	up.Spec.NodeName = cmp.Or(up.Spec.NodeName, simulated)
 	up.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 	for i := range pod.Spec.Containers {
 		up.Status.ContainerStatuses = append(up.Status.ContainerStatuses, corev1.ContainerStatus{
