@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"controllers":                    {"apis/", "controllers/podcliqueset", "controllers/podclique", "controllers/scalinggroup", "controllers/podgang", "controllers/internal/"},
 	"cmd/grove-operator":             {"apis/", "controllers", "cmd/grove-operator/app", "cmd/internal/"},
 	"cmd/grove-initc":                {"apis/", "controllers/startup", "cmd/internal/"},
-	"cmd/kubectl-grove":              {"apis/", "controllers/plan", "controllers/plan/", "cmd/kubectl-grove/"},
+	"cmd/kubectl-grove":              {"apis/", "controllers/plan", "controllers/plan/", "controllers/startup", "cmd/kubectl-grove/"},
 	"cmd/internal":                   {},
 	"e2e":                            {"apis/", "crds", "controllers", "controllers/startup", "e2e/"},
 	"e2e/cmd/demo":                   {"apis/", "controllers/plan", "cmd/kubectl-grove/tree", "cmd/kubectl-grove/view", "e2e/"},

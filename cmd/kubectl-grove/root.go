@@ -43,6 +43,9 @@ func commands(env *cli.Env) []*cobra.Command {
 		verbs.Tree(env),
 		verbs.Plan(env),
 		verbs.Fit(env),
+		verbs.Why(env),
 		verbs.Rollout(env),
+		verbs.Scale(env),
+		verbs.Top(env),
 	}
 }
