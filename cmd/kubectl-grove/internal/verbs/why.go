@@ -15,6 +15,7 @@ import (
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/cmd/kubectl-grove/internal/cli"
+	"grove.io/grove/cmd/kubectl-grove/internal/live"
 	"grove.io/grove/cmd/kubectl-grove/internal/nodes"
 	"grove.io/grove/cmd/kubectl-grove/internal/why"
 	"grove.io/grove/cmd/kubectl-grove/view"
@@ -87,7 +88,7 @@ func (o *whyOptions) list(ctx context.Context) error {
 		return err
 	}
 	answers := []why.Answer{}
-	snapshot := sync.OnceValues(func() (nodes.Snapshot, error) { return o.snapshot(ctx) })
+	snapshot := sync.OnceValues(func() (nodes.Snapshot, error) { return live.Snapshot(ctx, o.clients.Core) })
 	for _, v := range views {
 		answers = append(answers, o.finder(ctx, v, snapshot).Set())
 	}
@@ -136,7 +137,7 @@ func (o *whyOptions) load(ctx context.Context, set string) (why.Finder, error) {
 	if err != nil {
 		return why.Finder{}, err
 	}
-	return o.finder(ctx, v, func() (nodes.Snapshot, error) { return o.snapshot(ctx) }), nil
+	return o.finder(ctx, v, func() (nodes.Snapshot, error) { return live.Snapshot(ctx, o.clients.Core) }), nil
 }
 
 func (o *whyOptions) finder(ctx context.Context, v *view.View, snapshot func() (nodes.Snapshot, error)) why.Finder {
@@ -196,38 +197,11 @@ func (o *whyOptions) askAbsent(ctx context.Context, name string, missing error) 
 		if !strings.HasPrefix(name, v.Set.Name+"-") {
 			continue
 		}
-		if answer, found := o.finder(ctx, v, func() (nodes.Snapshot, error) { return o.snapshot(ctx) }).Absent(name); found {
+		if answer, found := o.finder(ctx, v, func() (nodes.Snapshot, error) { return live.Snapshot(ctx, o.clients.Core) }).Absent(name); found {
 			return answer, nil
 		}
 	}
 	return why.Answer{}, missing
-}
-
-// snapshot reads what decides about places.
-func (o *whyOptions) snapshot(ctx context.Context) (nodes.Snapshot, error) {
-	s := nodes.Snapshot{Namespaces: map[string]map[string]string{}}
-	all, err := o.clients.Core.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return s, err
-	}
-	pods, err := o.clients.Core.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return s, err
-	}
-	namespaces, err := o.clients.Core.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return s, err
-	}
-	for i := range all.Items {
-		s.Nodes = append(s.Nodes, &all.Items[i])
-	}
-	for i := range pods.Items {
-		s.Pods = append(s.Pods, &pods.Items[i])
-	}
-	for i := range namespaces.Items {
-		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
-	}
-	return s, nil
 }
 
 // warning is the last warning event about a pod. Events help where they can be read, and nothing depends on them.
