@@ -293,3 +293,13 @@ func TestDescriptions(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Descriptions())
 }
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Plan())
+}
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Fit())
+}
