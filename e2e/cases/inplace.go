@@ -159,13 +159,16 @@ func UpdateInPlace() e2etypes.Feature {
 		Assess("where the node can't, replaces pods", step(func(s *scope) {
 			kubelet = s.startKubelet("web")
 			defer kubelet.end()
-			before = s.podUIDs("web")
+			s.change("web", func(set *v1alpha1.PodCliqueSet) { set.Spec.Replicas = 1 })
+			before = s.waitForPods("web", rollingPods(1))
+			s.waitUntilAvailable("web")
 			s.waitForIDs("web")
 			kubelet.infeasible.Store(true)
 			s.setCPU("web", "30m")
 			s.waitUntilUpdated("web")
 			s.mustBeAt("web", third, "30m")
 			s.mustReplaceAll("web", before)
+			s.mustNotRecreate("web", 1)
 		})).
 		Feature()
 }

@@ -47,11 +47,9 @@ func (l look) change(clique plan.Clique, hash string) change {
 		return known
 	}
 	var found change
-	for _, record := range l.gang.Revisions {
-		for _, template := range plan.TemplatesIn(record) {
-			if plan.PodCliqueName(clique.Set.Name, template.Name, l.gang.Object().Spec.ReplicaIndex) == clique.Object.Name && template.Hash() == hash {
-				found.before = &template
-			}
+	for _, template := range l.templates() {
+		if plan.PodCliqueName(clique.Set.Name, template.Name, clique.Index()) == clique.Object.Name && template.Hash() == hash {
+			found.before = &template
 		}
 	}
 	if found.before != nil {

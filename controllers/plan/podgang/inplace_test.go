@@ -257,3 +257,48 @@ func TestPatchesAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// From the change to the new container, a pod is neither updated nor a fault, and its restart recreates nothing.
+func TestARestartInPlaceIsNoFault(t *testing.T) {
+	w := newEdited(func(set *v1alpha1.PodCliqueSet) {
+		recreating(set)
+		set.Spec.Template.PodCliqueScalingGroups[0].MinAvailable = ptr.To[int32](3)
+	}, setMain("main:2", "1"))
+	w.steps()
+	pods := []*corev1.Pod{w.Pod(t, "train-lead-0-0-0"), w.Pod(t, "train-worker-0-0-0"), w.Pod(t, "train-worker-0-0-1")}
+	for _, stage := range []struct {
+		name    string
+		updated int32
+		kubelet func(pod *corev1.Pod, status *corev1.ContainerStatus)
+	}{
+		{"before the kubelet has looked", 0, func(*corev1.Pod, *corev1.ContainerStatus) {}},
+		{"while the old containers end", 0, func(pod *corev1.Pod, status *corev1.ContainerStatus) {
+			pod.Status.Conditions[0].Status = corev1.ConditionFalse
+			status.Ready, status.Started, status.State.Terminated = false, ptr.To(false), &corev1.ContainerStateTerminated{ExitCode: 137}
+		}},
+		{"while the new ones start", 1, func(_ *corev1.Pod, status *corev1.ContainerStatus) {
+			status.ContainerID, status.RestartCount, status.State.Terminated = "c2", 1, nil
+		}},
+		{"once they are ready", 1, func(pod *corev1.Pod, status *corev1.ContainerStatus) {
+			pod.Status.Conditions[0].Status, status.Ready, status.Started = corev1.ConditionTrue, true, ptr.To(true)
+		}},
+	} {
+		for _, pod := range pods {
+			stage.kubelet(pod, &pod.Status.ContainerStatuses[0])
+		}
+		w.Settle()
+		for _, unit := range w.PodGangs["train-0"].Status.Units {
+			if unit.BreachedSince != nil || unit.Restarts > 0 {
+				t.Errorf("%s: unit %+v", stage.name, unit)
+			}
+		}
+		for _, group := range w.PodGangs["train-0"].Status.PodGroups {
+			if group.Restarts > 0 {
+				t.Errorf("%s: %s is recreated", stage.name, group.Name)
+			}
+			if group.Name == "train-lead-0-0" && group.Updated != stage.updated {
+				t.Errorf("%s: %d pods of %s are updated", stage.name, group.Updated, group.Name)
+			}
+		}
+	}
+}

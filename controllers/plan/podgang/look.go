@@ -1,6 +1,8 @@
 package podgang
 
 import (
+	"sync"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -9,9 +11,12 @@ import (
 
 // look is what a gang's parts are judged by.
 type look struct {
-	gang     Gang
-	changes  changes
-	restarts plan.Restarts
+	// inPlace tells whether pods are changed where they are, changes are those that they need, and templates are what the set's cliques
+	// were made from.
+	inPlace   bool
+	changes   changes
+	templates func() []plan.PodTemplate
+	restarts  plan.Restarts
 	// created has, for each pod group, one more than the highest index that ever existed.
 	created map[string]int32
 	// wereUp has the pod groups whose unit was available.
@@ -19,7 +24,14 @@ type look struct {
 }
 
 func (g Gang) look() look {
-	l := look{gang: g, changes: changes{}, restarts: plan.RestartsOf(g.Object()), created: map[string]int32{}, wereUp: map[string]bool{}}
+	l := look{
+		inPlace:   g.Set.Spec.UpdateStrategy.InPlace == v1alpha1.InPlaceIfPossible,
+		changes:   changes{},
+		templates: sync.OnceValue(g.templates),
+		restarts:  plan.RestartsOf(g.Object()),
+		created:   map[string]int32{},
+		wereUp:    map[string]bool{},
+	}
 	for _, unit := range plan.UnitsOf(g.Object()) {
 		up := plan.UnitRecord(g.Object(), unit.Name).AvailableSince != nil
 		for _, group := range unit.PodGroups {
@@ -27,6 +39,15 @@ func (g Gang) look() look {
 		}
 	}
 	return l
+}
+
+// templates are what the set's ControllerRevisions record.
+func (g Gang) templates() []plan.PodTemplate {
+	var all []plan.PodTemplate
+	for _, record := range g.Revisions {
+		all = append(all, plan.TemplatesIn(record)...)
+	}
+	return all
 }
 
 // at adds the pods of a PodClique to the parts that they are in.
@@ -75,7 +96,7 @@ func isChanging(pod *corev1.Pod) bool { return plan.InPlaceOf(pod).Resizing || !
 
 // stale is what is to be done to a pod of an older podSpec.
 func (l look) stale(clique plan.Clique, pod *corev1.Pod, hash string) stale {
-	if l.gang.Set.Spec.UpdateStrategy.InPlace != v1alpha1.InPlaceIfPossible {
+	if !l.inPlace {
 		return stale{pod: pod}
 	}
 	return stale{pod: pod, patch: l.patch(clique, pod, hash)}

@@ -21,8 +21,8 @@ type UpdateStrategyApplyConfiguration struct {
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 	// inPlace is Never (default) or IfPossible, which changes pods where they are after an edit of nothing but images of containers and
 	// sidecars, or of their requests and limits of cpu and memory: the kubelet restarts containers with another image, and a pod keeps
-	// its node, its name's UID and its place in the gang. Steps, order and maxUnavailable are the same. A pod that can't be changed so is
-	// replaced; with the type OnDelete all are.
+	// its node, its UID and its place in the gang. Steps, order and maxUnavailable are the same. A pod that can't be changed so is
+	// replaced. The type OnDelete leaves pods as they are.
 	InPlace *grovev1alpha1.InPlacePolicy `json:"inPlace,omitempty"`
 	// partition keeps the replicas of the set below it at the podSpecs that they have. Default 0.
 	Partition *int32 `json:"partition,omitempty"`
