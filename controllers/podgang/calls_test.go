@@ -55,6 +55,7 @@ func TestCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+			w.GiveTurn(0)
 			w.Settle()
 			test.change(w)
 			objects := []runtime.Object{w.Object, w.PodGangs["train-0"], w.ScalingGroups["train-group"]}

@@ -53,7 +53,9 @@ func (w *edited) change(change func(spec *corev1.PodSpec)) {
 	}
 	for _, podClique := range w.PodCliques {
 		change(&podClique.Spec.PodSpec)
+		podClique.Labels[v1alpha1.LabelPodTemplateHash] = plan.PodTemplateHash(&podClique.Spec.PodSpec, podClique.Annotations[v1alpha1.AnnotationRestartedAt])
 	}
+	w.GiveTurn(0)
 }
 
 // steps are what an update does now: "pod" for one that is deleted, "pod=" with what it gets for one that is changed.
