@@ -82,6 +82,7 @@ func Breaches() types.Feature {
 			})
 			s.mendPod(manyPods(2)[1])
 			s.waitUntilAvailable("many")
+			s.mendPod(manyPods(2)[0])
 			s.breakPod(manyPods(3)[0])
 			s.breakPod(manyPods(3)[1])
 			before = s.waitForSuccessors("many", before, manyPods(3)...)

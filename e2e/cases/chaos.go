@@ -98,7 +98,7 @@ func (c *chaos) doSomething() {
 		{2, func() string { return c.deleteOne(scalingGroups) }},
 		{1, func() string { return c.deleteOne(services) }},
 		{3, func() string { return c.deleteOne(podGroups) }},
-		{6, c.breakOne},
+		{16, c.breakOne},
 		{3, c.failOne},
 		{3, c.restartOne},
 		{3, c.loseNode},

@@ -129,5 +129,5 @@ func (t *terminations) check(c *chaos) {
 	for _, fault := range t.faults {
 		c.Errorf("seed %d: %s", c.seed, fault)
 	}
-	c.Logf("%s %d terminations so far, each after its whole delay", time.Now().Format(clock), t.count)
+	c.Logf("%s %d terminations so far", time.Now().Format(clock), t.count)
 }
