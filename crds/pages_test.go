@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"grove.io/grove/apis/grove/v1alpha1"
 )
 
 // refusedBlock is a mistake in a page of documentation, and what the reader is told the API server says against it.
@@ -63,5 +66,37 @@ func TestReadmeIsAccepted(t *testing.T) {
 	}
 	if tried == 0 {
 		t.Error("the README shows no manifest")
+	}
+}
+
+// What the documentation shows is right by the code of the API server, too, which needs no API server: sets have no field that is unknown,
+// and none that is refused.
+func TestDocumentedSetsByLibrary(t *testing.T) {
+	kind := newAdmission(t)["PodCliqueSet"]
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, page := range append(pages, "../README.md") {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range yamlBlock.FindAllStringSubmatch(string(content), -1) {
+			if !strings.Contains(block[1], "\nkind: PodCliqueSet\n") {
+				continue
+			}
+			tried++
+			if err := yaml.UnmarshalStrict([]byte(block[1]), &v1alpha1.PodCliqueSet{}); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, block[1])
+			}
+			if errs, _ := kind.validate(parse(t, []string{block[1]})...); len(errs) > 0 {
+				t.Errorf("%s: %v\n%s", page, errs, block[1])
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no page shows a PodCliqueSet")
 	}
 }
