@@ -27,6 +27,8 @@ type Env struct {
 	Config *rest.Config
 	// Kubectl runs kubectl with the same rights, and returns what it wrote to stdout.
 	Kubectl func(ctx context.Context, args ...string) (string, error)
+	// Plugin runs kubectl grove in the same way; nil where there is none. An exit code other than 0 is an *exec.ExitError.
+	Plugin func(ctx context.Context, args ...string) (string, error)
 	// AuditLog is the path of the API server's audit log, for cases that count requests.
 	AuditLog string
 	// InitProgram is the path of grove-initc, for cases that run it as the kubelet would.

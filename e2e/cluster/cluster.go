@@ -192,7 +192,12 @@ func (c *Cluster) RESTConfig() *rest.Config { return rest.CopyConfig(c.config) }
 
 // Kubectl runs the cluster's kubectl, and returns what it wrote to stdout.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(c.BinDir, "kubectl"), args...)
+	return c.Run(ctx, filepath.Join(c.BinDir, "kubectl"), args...)
+}
+
+// Run runs a program with all rights in the cluster, and returns what it wrote to stdout.
+func (c *Cluster) Run(ctx context.Context, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = c.environ("KUBECONFIG=" + c.Kubeconfig)
 	out, err := Output(cmd)
 	return string(out), err

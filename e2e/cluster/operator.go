@@ -39,6 +39,7 @@ type Operator struct {
 const (
 	OperatorProgram = "grove-operator"
 	InitProgram     = "grove-initc"
+	PluginProgram   = "kubectl-grove"
 )
 
 // Build builds one of the programs of cmd into the cluster's directory and returns its path. With race, it has the race

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -99,6 +100,7 @@ type Local struct {
 	cluster   *cluster.Cluster
 	binary    string
 	initc     string
+	plugin    func() (string, error)
 	operators []*cluster.Operator
 	// installed is the operator that StartInstalled has started.
 	installed *cluster.Operator
@@ -119,6 +121,8 @@ func (l *Local) Start(ctx context.Context, opts cluster.Options) (err error) {
 	if l.initc, err = l.cluster.Build(ctx, cluster.InitProgram, false); err != nil {
 		return err
 	}
+	// Few suites have a case that runs it.
+	l.plugin = sync.OnceValues(func() (string, error) { return l.cluster.Build(ctx, cluster.PluginProgram, false) })
 	l.binary, err = l.cluster.Build(ctx, cluster.OperatorProgram, true)
 	return err
 }
@@ -163,6 +167,7 @@ func (l *Local) Env() *cases.Env {
 		Kubectl:           l.cluster.Kubectl,
 		AuditLog:          l.cluster.AuditLog,
 		InitProgram:       l.initc,
+		Plugin:            l.runPlugin,
 		StartOperator:     l.StartOperator,
 		KillControlPlane:  l.cluster.KillControlPlane,
 		StartControlPlane: l.cluster.StartControlPlane,
@@ -171,6 +176,15 @@ func (l *Local) Env() *cases.Env {
 		env.MetricsURL = "https://" + l.installed.MetricsAddress + "/metrics"
 	}
 	return env
+}
+
+// runPlugin builds the kubectl plugin, once, and runs it.
+func (l *Local) runPlugin(ctx context.Context, args ...string) (string, error) {
+	path, err := l.plugin()
+	if err != nil {
+		return "", err
+	}
+	return l.cluster.Run(ctx, path, args...)
 }
 
 // Stop reports what an operator did wrong, too: a data race, or an end other than a graceful one.

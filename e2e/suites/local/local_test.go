@@ -238,3 +238,13 @@ func TestUpdateHeldBack(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.UpdateHeldBack())
 }
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Plan())
+}
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Fit())
+}

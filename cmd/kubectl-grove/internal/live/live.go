@@ -81,25 +81,24 @@ func controlled[T any, P interface {
 	return all
 }
 
-// Snapshot reads the nodes of a cluster, and the pods of all namespaces. They come from the API server's cache, which costs it little.
+// Snapshot reads what decides about places: the nodes of a cluster, the pods of all namespaces, and what namespaces are labelled with.
 func Snapshot(ctx context.Context, core kubernetes.Interface) (nodes.Snapshot, error) {
 	var s nodes.Snapshot
-	cached := metav1.ListOptions{ResourceVersion: "0"}
-	nodeList, err := core.CoreV1().Nodes().List(ctx, cached)
+	nodeList, err := core.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return s, err
 	}
 	for i := range nodeList.Items {
 		s.Nodes = append(s.Nodes, &nodeList.Items[i])
 	}
-	podList, err := core.CoreV1().Pods(metav1.NamespaceAll).List(ctx, cached)
+	podList, err := core.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return s, err
 	}
 	for i := range podList.Items {
 		s.Pods = append(s.Pods, &podList.Items[i])
 	}
-	namespaces, err := core.CoreV1().Namespaces().List(ctx, cached)
+	namespaces, err := core.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return s, err
 	}
