@@ -248,3 +248,8 @@ func TestFit(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Fit())
 }
+
+func TestPlugin(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Plugin())
+}
