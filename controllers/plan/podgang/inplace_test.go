@@ -145,6 +145,7 @@ func TestPatches(t *testing.T) {
 				podClique.Annotations = plan.Merge(podClique.Annotations, map[string]string{v1alpha1.AnnotationRestartedAt: "now"})
 			}
 			w.Object.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "now"}
+			w.change(func(*corev1.PodSpec) {})
 		}, inGroup("0", "")},
 		"what is broken is changed at once": {nil, func(t *testing.T, w *edited) {
 			for _, g := range []string{"0", "1", "2"} {

@@ -303,3 +303,8 @@ func TestFit(t *testing.T) {
 	t.Parallel()
 	testenv.Test(t, cases.Fit())
 }
+
+func TestPlugin(t *testing.T) {
+	t.Parallel()
+	testenv.Test(t, cases.Plugin())
+}

@@ -34,11 +34,11 @@ func (p Patch) JSON() []byte {
 	return data
 }
 
-// tests refuse the patch of a set that has changed since it was read.
+// tests refuse the patch of a set whose spec has changed since it was read. Its resourceVersion changes with its status, too.
 func tests(set *v1alpha1.PodCliqueSet) Patch {
 	return Patch{
 		{Op: "test", Path: "/metadata/uid", Value: set.UID},
-		{Op: "test", Path: "/metadata/resourceVersion", Value: set.ResourceVersion},
+		{Op: "test", Path: "/metadata/generation", Value: set.Generation},
 	}
 }
 

@@ -110,9 +110,8 @@ func (f Finder) Gang(gang *v1alpha1.PodGang) Answer {
 
 // unit is what a unit lacks, and why.
 func (f Finder) unit(r plan.Replica, unit plan.Unit) (lacks string, cause *Cause) {
-	lacks = unit.Missing(plan.Scheduled)
-	if lacks != "" {
-		cause = f.unscheduled(r, unit)
+	if !unit.Has(plan.Scheduled) {
+		lacks, cause = placedOf(r, unit), f.unscheduled(r, unit)
 	} else if lacks = unit.Missing(plan.Ready); lacks != "" {
 		cause = f.unready(r, unit)
 	}
@@ -120,6 +119,17 @@ func (f Finder) unit(r plan.Replica, unit plan.Unit) (lacks string, cause *Cause
 		f.deadlines(r.Gang, unit, cause)
 	}
 	return lacks, cause
+}
+
+// placedOf says how many pods of a unit have a place.
+func placedOf(r plan.Replica, unit plan.Unit) string {
+	all, placed := members(r, unit), 0
+	for _, m := range all {
+		if plan.Lives(m.pod) && plan.IsScheduled(m.pod) {
+			placed++
+		}
+	}
+	return fmt.Sprintf("gang unit %s: %d of %d pods scheduled, all needed", unit.Name, placed, len(all))
 }
 
 // deadlines add what becomes of a unit that is in breach, or was terminated.

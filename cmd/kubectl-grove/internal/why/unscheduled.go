@@ -160,7 +160,7 @@ func (f Finder) noPlaceFor(cause *Cause, cluster *nodes.Cluster, part part, unit
 	case best.Placed == 0:
 		cause.Words = fmt.Sprintf("no node has a place for pod %s", best.Missing)
 	default:
-		cause.Words = fmt.Sprintf("%d of the %d pods of %s find a place; pod %s, beside them, finds none", best.Placed, best.Pods, part.what, best.Missing)
+		cause.Words = fmt.Sprintf("%s finds a place for %d of its %d pods; pod %s, beside them, finds none", part.what, best.Placed, best.Pods, best.Missing)
 	}
 	cause.NodeGroups = groupsOf(cluster.Nodes(), verdicts, missing)
 	return true
