@@ -109,6 +109,12 @@ func TestFiltersOfOneNode(t *testing.T) {
 				pod.Spec.InitContainers = []corev1.Container{sidecar, {Name: "init", Resources: corev1.ResourceRequirements{Requests: list("cpu", "4")}}}
 			}),
 		},
+		"a limit without a request": {
+			node: node("n"), want: "NodeResourcesFit: memory 8Gi free, 9Gi asked; NodeResourcesFit: no nvidia.com/gpu, 1 asked",
+			pod: pod("p", asks("cpu", "1"), func(pod *corev1.Pod) {
+				pod.Spec.Containers[0].Resources.Limits = list("cpu", "5", "memory", "9Gi", "nvidia.com/gpu", "1")
+			}),
+		},
 		"overhead": {
 			node: node("n"), want: "NodeResourcesFit: cpu 4 free, 4250m asked",
 			pod: pod("p", asks("cpu", "4"), func(pod *corev1.Pod) { pod.Spec.Overhead = list("cpu", "250m") }),

@@ -40,10 +40,31 @@ func quantityOf(name corev1.ResourceName, amount int64, format resource.Format) 
 // before it, or the pod as a whole, with the overhead of its runtime class; and itself, of the pods that a node may have.
 func requests(pod *corev1.Pod) amounts {
 	asked := amounts{corev1.ResourcePods: 1}
-	for name, quantity := range resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{UseStatusResources: true}) {
+	for name, quantity := range resourcehelper.PodRequests(defaulted(pod), resourcehelper.PodResourcesOptions{UseStatusResources: true}) {
 		asked[name] = amountOf(name, quantity)
 	}
 	return asked
+}
+
+// defaulted is a pod whose containers ask for what they are limited to where they don't say what they ask for, as the API server makes it.
+func defaulted(pod *corev1.Pod) *corev1.Pod {
+	after := *pod
+	after.Spec.Containers, after.Spec.InitContainers = asking(pod.Spec.Containers), asking(pod.Spec.InitContainers)
+	return &after
+}
+
+func asking(containers []corev1.Container) []corev1.Container {
+	var all []corev1.Container
+	for _, container := range containers {
+		requests := maps.Clone(container.Resources.Limits)
+		if requests == nil {
+			requests = corev1.ResourceList{}
+		}
+		maps.Copy(requests, container.Resources.Requests)
+		container.Resources.Requests = requests
+		all = append(all, container)
+	}
+	return all
 }
 
 // lacks says of which resources the node has too little left, by name.
