@@ -50,6 +50,7 @@ type Step struct {
 	Delete  []string `json:"delete,omitempty"`
 	Create  []string `json:"create,omitempty"`
 	Replace []string `json:"replace,omitempty"`
+	Change  []string `json:"change,omitempty"`
 	Relabel []string `json:"relabel,omitempty"`
 }
 
@@ -104,7 +105,7 @@ func Of(result dryrun.Result, observed podcliqueset.Set, pods []*corev1.Pod, sch
 	for _, step := range steps {
 		f.Steps = append(f.Steps, Step{
 			Step: step, Delete: simulation.NamesOf(step.Deleted), Create: simulation.NamesOf(step.Created),
-			Replace: simulation.NamesOf(step.Replaced), Relabel: simulation.NamesOf(step.Relabelled),
+			Replace: simulation.NamesOf(step.Replaced), Change: simulation.NamesOf(step.Changed), Relabel: simulation.NamesOf(step.Relabelled),
 		})
 	}
 	f.More = !ended

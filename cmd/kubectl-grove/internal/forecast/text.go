@@ -188,6 +188,7 @@ func (t text) step(number int, step Step) {
 	}
 	say(t.Bad, "delete", step.Deleted)
 	say(t.Waiting, "replace", step.Replaced)
+	say(t.Waiting, "change in place", step.Changed)
 	say(t.Good, "create", step.Created)
 	say(t.Faint, "relabel", step.Relabelled)
 	t.line("     %s", t.Faint("leaves "+t.capacity(step.Leaves)))

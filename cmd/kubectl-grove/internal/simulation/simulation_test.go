@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -39,6 +40,7 @@ func inALine(step Step) string {
 	say("delete", step.Deleted)
 	say("replace", step.Replaced)
 	say("create", step.Created)
+	say("change", step.Changed)
 	say("relabel", step.Relabelled)
 	l := step.Leaves
 	return fmt.Sprintf("%s; leaves %d/%d replicas, %d/%d units, %d/%d pods", strings.Join(parts, ", "), l.Replicas.Ready, l.Replicas.Of, l.Units.Ready, l.Units.Of, l.Pods.Ready, l.Pods.Of)
@@ -65,6 +67,26 @@ func TestSteps(t *testing.T) {
 			want: []string{
 				"replace train-alone-0-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
 				"replace train-alone-1-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
+			},
+		},
+		"images in place": {
+			spec: func(set *v1alpha1.PodCliqueSet) {
+				set.Spec.UpdateStrategy.InPlace = v1alpha1.InPlaceIfPossible
+				image(set, alone, "b")
+			},
+			want: []string{
+				"change train-alone-0-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
+				"change train-alone-1-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
+			},
+		},
+		"resources in place": {
+			spec: func(set *v1alpha1.PodCliqueSet) {
+				set.Spec.UpdateStrategy.InPlace = v1alpha1.InPlaceIfPossible
+				set.Spec.Template.Cliques[alone].Spec.PodSpec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
+			},
+			want: []string{
+				"change train-alone-0-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
+				"change train-alone-1-0; leaves 1/2 replicas, 3/4 units, 13/14 pods",
 			},
 		},
 		"scaling groups before standalone cliques": {

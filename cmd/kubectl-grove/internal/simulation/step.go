@@ -17,6 +17,8 @@ type Step struct {
 	Deleted  []*corev1.Pod `json:"-"`
 	Created  []*corev1.Pod `json:"-"`
 	Replaced []*corev1.Pod `json:"-"`
+	// Changed pods are changed where they are, and their containers may restart.
+	Changed []*corev1.Pod `json:"-"`
 	// Relabelled pods get other labels or annotations, and go on running.
 	Relabelled []*corev1.Pod `json:"-"`
 	// Leaves is what is ready while the step is under way.
@@ -57,7 +59,7 @@ func (s *Step) created(pod *corev1.Pod) {
 
 // Nothing tells whether the step does nothing to any pod.
 func (s *Step) Nothing() bool {
-	return len(s.Deleted)+len(s.Created)+len(s.Replaced)+len(s.Relabelled) == 0
+	return len(s.Deleted)+len(s.Created)+len(s.Replaced)+len(s.Changed)+len(s.Relabelled) == 0
 }
 
 // Change makes the set another, as applying it would.
@@ -78,7 +80,7 @@ func (w *World) Run(most int) (steps []Step, ended bool) {
 			steps = append(steps, *w.step)
 			waits = nil
 		}
-		if w.becomeReady(func(pod *corev1.Pod) bool { return !w.Existed(pod) }) != nil {
+		if w.becomeReady(func(pod *corev1.Pod) bool { return !w.Existed(pod) || w.changed[pod.UID] }) != nil {
 			continue
 		}
 		if waits = w.becomeReady(func(*corev1.Pod) bool { return true }); waits == nil {

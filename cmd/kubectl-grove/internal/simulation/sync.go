@@ -179,6 +179,9 @@ func (w *World) syncReplica(name string) {
 			for _, pod := range step.Pods {
 				w.delete(pod)
 			}
+			for _, patch := range step.Patches {
+				w.change(patch)
+			}
 		}
 	}
 	for _, podClique := range w.cliquesOf(name) {

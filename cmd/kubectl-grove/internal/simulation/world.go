@@ -27,7 +27,9 @@ type World struct {
 	// pods are those of each PodGang, by name.
 	pods map[string]map[string]*corev1.Pod
 	// found are the UIDs of pods that were there at the beginning.
-	found      map[types.UID]bool
+	found map[types.UID]bool
+	// changed are the UIDs of pods that were changed where they are.
+	changed    map[types.UID]bool
 	scheduling plan.Scheduling
 	now        time.Time
 	uids       int
@@ -40,7 +42,7 @@ type World struct {
 // New is the world of a set as it was observed, with its pods, at a time, where the scheduler can do so much.
 func New(observed podcliqueset.Set, pods []*corev1.Pod, scheduling plan.Scheduling, now time.Time) *World {
 	w := &World{
-		Set: observed, pods: map[string]map[string]*corev1.Pod{}, found: map[types.UID]bool{}, scheduling: scheduling, now: now,
+		Set: observed, pods: map[string]map[string]*corev1.Pod{}, found: map[types.UID]bool{}, changed: map[types.UID]bool{}, scheduling: scheduling, now: now,
 		touched: map[string]bool{}, step: &Step{},
 	}
 	w.ScalingGroups, w.PodGangs = clone(observed.ScalingGroups), clone(observed.PodGangs)
@@ -119,7 +121,7 @@ func (w *World) Gang(name string) *podgang.Gang {
 	}
 	gang := podgang.Gang{Replica: plan.Replica{
 		Set: w.Object, Gang: object, Cliques: map[string]plan.Clique{}, Siblings: w.siblings(name),
-		Scheduling: w.schedulingOf(name), SchedulerGroups: told,
+		Scheduling: w.schedulingOf(name), SchedulerGroups: told, Revisions: w.Revisions,
 	}}
 	for _, podClique := range w.cliquesOf(name) {
 		if clique := w.clique(podClique); clique != nil {
@@ -179,10 +181,10 @@ const simulated = "simulated"
 func ready(pod *corev1.Pod) *corev1.Pod {
 	up := pod.DeepCopy()
 	up.Spec.NodeName = cmp.Or(up.Spec.NodeName, simulated)
-	up.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	up.Status = corev1.PodStatus{Phase: corev1.PodRunning, ObservedGeneration: up.Generation, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 	for i := range pod.Spec.Containers {
 		up.Status.ContainerStatuses = append(up.Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: pod.Spec.Containers[i].Name, Ready: true, Started: ptr.To(true),
+			Name: pod.Spec.Containers[i].Name, Ready: true, Started: ptr.To(true), ContainerID: fmt.Sprintf("%s://%d", simulated, up.Generation),
 		})
 	}
 	return up
