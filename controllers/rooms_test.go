@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"apis":                           {"apis/"},
 	"crds":                           {},
 	"charts":                         {},
+	"docs":                           {},
 	"controllers/startup":            {"apis/"},
 	"controllers/plan":               {"apis/"},
 	"controllers/plan/podcliqueset":  {"apis/", "controllers/plan"},

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,9 +146,10 @@ func TestRefusedProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		everything := schedulingv1beta1.PodGroupSpec{SchedulingConstraints: &schedulingv1beta1.PodGroupSchedulingConstraints{}, ParentCompositePodGroupName: ptr.To("parent")}
 		kube := server(t, everything, nil, beta, alpha)
-		refuses := true
+		var refuses atomic.Bool
+		refuses.Store(true)
 		kube.PrependReactor("patch", "podgroups", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return refuses, &schedulingv1beta1.PodGroup{}, apierrors.NewForbidden(schema.GroupResource{Resource: "podgroups"}, probeName, nil)
+			return refuses.Load(), &schedulingv1beta1.PodGroup{}, apierrors.NewForbidden(schema.GroupResource{Resource: "podgroups"}, probeName, nil)
 		})
 		discovery := NewDiscovery(kube, "default", "rack")
 		var kinds served
@@ -164,7 +166,7 @@ func TestRefusedProbe(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go discovery.Run(ctx)
 		synctest.Wait()
-		refuses = false
+		refuses.Store(false)
 		time.Sleep(2 * probeUnknown)
 		synctest.Wait()
 		if found := discovery.Found(); !found.Composite {
