@@ -25,7 +25,7 @@ const mostPlanned = 300
 func FuzzPlanner(f *testing.F) {
 	kinds := newAdmission(f)
 	sets := setExamples(f)
-	for seed := range byte(40) {
+	for seed := range byte(12) {
 		f.Add(entropy(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -148,13 +148,7 @@ func UpdateStrategies() types.Feature {
 		Assess("OnDelete", step(func(s *scope) {
 			s.change("duo", func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete })
 			s.setImage("duo", "example.com/v3")
-			s.eventually("the new image in a PodClique", func() (string, error) {
-				podClique, err := s.grove.GroveV1alpha1().PodCliques(s.namespace).Get(s.ctx, "duo-a-1", metav1.GetOptions{})
-				if err != nil || podClique.Spec.PodSpec.Containers[0].Image == "example.com/v3" {
-					return "", err
-				}
-				return podClique.Spec.PodSpec.Containers[0].Image, nil
-			})
+			s.waitForPodCliquesOf("duo", "example.com/v3")
 			s.delete(pods, "duo-a-0-1", metav1.DeleteOptions{})
 			before = s.waitForSuccessors("duo", before, "duo-a-0-1")
 			if image := s.pod("duo-a-0-1").Spec.Containers[0].Image; image != "example.com/v3" {

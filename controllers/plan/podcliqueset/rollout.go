@@ -138,11 +138,16 @@ func (s Set) updateTo(podClique *v1alpha1.PodClique, hash string, takes, old boo
 		return ""
 	case plan.HasTurn(podClique, hash):
 		return hash
-	case takes && s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && (old || podClique.Labels[v1alpha1.LabelPodTemplateHash] != hash):
+	case takes && s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && (old || podClique.Labels[v1alpha1.LabelPodTemplateHash] != hash && hashOf(podClique) != hash):
 		return hash
 	default:
 		return ""
 	}
+}
+
+// hashOf is that of the podSpec that a PodClique has, whatever its label says, which somebody may have edited.
+func hashOf(podClique *v1alpha1.PodClique) string {
+	return plan.Clique{Object: podClique}.TemplateHash()
 }
 
 // isDone tells whether all pods of a replica are of today's podSpecs and ready, as far as they have a place.
