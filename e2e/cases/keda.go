@@ -58,6 +58,17 @@ func (s *scope) scaleByKEDA(manifest string) {
 	if err := yaml.Unmarshal([]byte(manifest), &object); err != nil {
 		s.Fatal(err)
 	}
+	target := scaleTarget{podCliques, object.Spec.ScaleTargetRef.Name}
+	if object.Spec.ScaleTargetRef.Kind == "PodCliqueScalingGroup" {
+		target.kind = scalingGroups
+	}
+	// The status that has it may come a moment after the set is available.
+	s.eventually("a selector of "+target.name, func() (string, error) {
+		if s.scaleOf(target).Status.Selector == "" {
+			return "none", nil
+		}
+		return "", nil
+	})
 	like := oftenMeasured(1, object.Spec.MaxReplicaCount, queueOf(object.Spec.Triggers[0].Metadata.Threshold)) // 1: KEDA itself turns off and on
 	s.createObject(autoscalers, &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "keda-hpa-" + object.Metadata.Name, Namespace: s.namespace},
