@@ -57,6 +57,7 @@ func Breaches() types.Feature {
 			if record := s.unitOf("many-0", "many-0"); record.BreachedSince != nil || record.Restarts > 0 {
 				s.Errorf("with 2 of 3 pods: %+v", record)
 			}
+			s.change("many", func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.TerminationDelay.Duration = carefulDelay })
 			s.breakPod(manyPods(0)[1])
 			s.waitForDegraded("many", "many-a-0: 1 of 3 pods available, at least 2 needed", "unless 1 more pod is available by then")
 			since := s.unitOf("many-0", "many-0").BreachedSince
@@ -69,7 +70,6 @@ func Breaches() types.Feature {
 			s.mustHaveRestarts("many", 1, 2, 1, 1)
 		})).
 		Assess("that heal just before the deadline do nothing", step(func(s *scope) {
-			s.change("many", func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.TerminationDelay.Duration = carefulDelay })
 			s.breakPod(manyPods(2)[0])
 			s.breakPod(manyPods(2)[1])
 			s.waitForDegraded("many", "gang unit many-2")
