@@ -103,6 +103,7 @@ func (c *changes) metadata(before, after metav1.Object) {
 		delete(kept, v1alpha1.LabelPodTemplateHash)
 		delete(kept, v1alpha1.AnnotationTemplateReplicas)
 		delete(kept, v1alpha1.AnnotationRestartedAt)
+		delete(kept, v1alpha1.AnnotationUpdateTo)
 		return kept
 	}
 	if !maps.Equal(rest(before.GetLabels()), rest(after.GetLabels())) {
