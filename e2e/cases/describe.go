@@ -25,6 +25,12 @@ func Descriptions() types.Feature {
 		Assess("of a set whose scaled unit is in breach", step(func(s *scope) {
 			s.create(newDuo("scaled", longDelay))
 			s.waitUntilAvailable("scaled")
+			s.eventually("the scaled unit up", func() (string, error) {
+				if s.unitOf("scaled-0", "scaled-0-x-1").AvailableSince == nil {
+					return "not yet", nil
+				}
+				return "", nil
+			})
 			s.breakPod("scaled-b-0-1-0")
 			s.waitForDescription("scaled", "Phase: Available", "every replica has its minimum; scaled-b-0-1: 0 of 1 pods available, at least 1 needed, since 20",
 				"gang unit scaled-0-x-1 is terminated", "Warning MinAvailableBreached")
