@@ -76,9 +76,8 @@ func (s Set) Children() Children {
 		b.earlier = s.past()
 	}
 	for i := range s.Object.Spec.Replicas {
-		old := s.outdatedIn(i)
 		for _, clique := range cliques {
-			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i], old))
+			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i], rollout.outdated[i]))
 		}
 		children.DisruptionBudgets = append(children.DisruptionBudgets, b.disruptionBudgets(i)...)
 		if pods := b.numPods(i); pods > plan.MostPods {

@@ -80,8 +80,7 @@ func seconds(now time.Time) *metav1.Time {
 // pending tells whether a replica that the partition lets hasn't taken today's podSpecs, or has pods of others.
 func (s Set) pending(r rollout) bool {
 	for i := int(s.Object.Spec.UpdateStrategy.Partition); i < len(r.taken); i++ {
-		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
-		if !r.taken[i] || gang != nil && hasOutdated(gang) {
+		if !r.taken[i] || len(r.outdated[i]) > 0 {
 			return true
 		}
 	}

@@ -18,19 +18,22 @@ type rollout struct {
 	taken, done []bool
 	// fresh tells of replicas that are new, and were never of another podSpec.
 	fresh []bool
+	// outdated has, for each replica, the PodCliques with pods of another podSpec than their own.
+	outdated []map[string]bool
 }
 
 // rollout decides which replicas take today's podSpecs: new ones, and those that have begun; those that are broken, since they have nothing
 // to lose; and then one after the other as far as the budget reaches, each once those before it are done.
 func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	strategy, n := s.Object.Spec.UpdateStrategy, int(s.Object.Spec.Replicas)
-	r := rollout{takes: make([]bool, n), taken: make([]bool, n), done: make([]bool, n), fresh: make([]bool, n)}
+	r := rollout{takes: make([]bool, n), taken: make([]bool, n), done: make([]bool, n), fresh: make([]bool, n), outdated: make([]map[string]bool, n)}
 	busy := 0
 	for i := range n {
-		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i))
+		r.outdated[i] = outdated(s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))])
+		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i), r.outdated[i])
 		r.done[i] = r.taken[i] && s.isDone(t, hashes, int32(i))
 		r.takes[i] = r.taken[i] || strategy.Type == v1alpha1.OnDelete
-		busy += int(plan.One(r.taken[i] && !r.done[i] && !s.isNew(int32(i))))
+		busy += int(plan.One(r.taken[i] && !r.done[i] && !(len(r.outdated[i]) == 0 && s.isNew(int32(i)))))
 	}
 	if strategy.Paused || s.stopped() {
 		return r
@@ -42,7 +45,7 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	for i := range n {
 		// One in the middle of an update to something else goes on from there, to that if the partition keeps it from more.
 		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
-		held, begun := i < int(strategy.Partition), gang != nil && s.hasBegun(gang)
+		held, begun := i < int(strategy.Partition), s.hasBegun(r.outdated[i])
 		if !r.takes[i] && (begun || !held && (gang == nil || plan.WhyUnavailable(gang) != "")) {
 			r.takes[i] = !held
 			busy++
@@ -60,11 +63,11 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	return r
 }
 
-// hasOutdated tells whether pods of a gang are of another podSpec than their PodClique.
-func hasOutdated(gang *v1alpha1.PodGang) bool { return len(outdated(gang)) > 0 }
-
-// outdated are the PodCliques of a gang that have pods of another podSpec than their own.
+// outdated are the PodCliques of a gang, which is nil where there is none yet, that have pods of another podSpec than their own.
 func outdated(gang *v1alpha1.PodGang) map[string]bool {
+	if gang == nil {
+		return nil
+	}
 	names := map[string]bool{}
 	for _, unit := range plan.UnitsOf(gang) {
 		for _, group := range unit.PodGroups {
@@ -76,9 +79,9 @@ func outdated(gang *v1alpha1.PodGang) map[string]bool {
 	return names
 }
 
-// hasBegun tells whether a replica is in the middle of an update, to whatever podSpecs: it had its turn.
-func (s Set) hasBegun(gang *v1alpha1.PodGang) bool {
-	for name := range outdated(gang) {
+// hasBegun tells whether a replica with some outdated PodCliques is in the middle of an update, to whatever podSpecs: it had its turn.
+func (s Set) hasBegun(outdated map[string]bool) bool {
+	for name := range outdated {
 		if podClique := s.PodCliques[name]; podClique != nil && plan.HasTurn(podClique, podClique.Labels[v1alpha1.LabelPodTemplateHash]) {
 			return true
 		}
@@ -86,14 +89,14 @@ func (s Set) hasBegun(gang *v1alpha1.PodGang) bool {
 	return false
 }
 
-// isNew tells whether a replica never was available, and has no pods to replace: whatever it waits for isn't the update's.
+// isNew tells whether a replica never was available: what it waits for isn't the update's, if it has no pods to replace.
 func (s Set) isNew(i int32) bool {
 	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
 	if gang == nil {
 		return true
 	}
 	record := plan.UnitRecord(gang, gang.Name)
-	return record.AvailableSince == nil && record.TerminatedAt == nil && !hasOutdated(gang)
+	return record.AvailableSince == nil && record.TerminatedAt == nil
 }
 
 // moves tells whether a replica takes today's podSpecs that hasn't yet.
@@ -108,26 +111,17 @@ func (r rollout) moves() bool {
 
 // hasTaken tells whether no PodClique of a replica has another podSpec than today's, or waits for its turn to replace pods of others, and whether
 // the replica has no PodCliques at all yet. Where people replace pods, nobody waits for a turn.
-func (s Set) hasTaken(t plan.Template, hashes []string, i int32) (taken, fresh bool) {
+func (s Set) hasTaken(t plan.Template, hashes []string, i int32, outdated map[string]bool) (taken, fresh bool) {
 	taken, fresh = true, true
-	old := s.outdatedIn(i)
 	for j := range t.Cliques() {
 		name := plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)
 		if podClique := s.PodCliques[name]; podClique != nil {
 			fresh = false
-			waits := s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && old[name] && !plan.HasTurn(podClique, hashes[j])
+			waits := s.Object.Spec.UpdateStrategy.Type != v1alpha1.OnDelete && outdated[name] && !plan.HasTurn(podClique, hashes[j])
 			taken = taken && podClique.Labels[v1alpha1.LabelPodTemplateHash] == hashes[j] && !waits
 		}
 	}
 	return taken, fresh
-}
-
-// outdatedIn are the PodCliques of replica i that have pods of another podSpec than their own.
-func (s Set) outdatedIn(i int32) map[string]bool {
-	if gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]; gang != nil {
-		return outdated(gang)
-	}
-	return nil
 }
 
 // updateTo is what AnnotationUpdateTo of a PodClique shall be that gets the podSpec of a hash: that hash, if it takes today's because it is its
