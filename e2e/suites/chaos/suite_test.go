@@ -2,7 +2,6 @@
 package chaos
 
 import (
-	"context"
 	"flag"
 	"math/rand/v2"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/e2e/cases"
-	"grove.io/grove/e2e/cluster"
 	"grove.io/grove/e2e/suites"
 )
 
@@ -23,22 +21,9 @@ var (
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
-	suites.Main(m, &testenv, map[string]suites.Provider{"local": &provider{}}, "local", 1)
-}
-
-// provider starts a cluster without an operator.
-type provider struct{ local suites.Local }
-
-func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
-	if err := p.local.Start(ctx, cluster.Options{Audit: true}); err != nil {
-		return nil, err
-	}
-	env := p.local.Env()
 	// What is going on when the time is up may take as long again, and what was lost several times in a row five minutes more.
-	env.Longer = 2**duration + 5*time.Minute
-	return env, nil
+	longer := func() time.Duration { return 2**duration + 5*time.Minute }
+	suites.Main(m, &testenv, map[string]suites.Provider{"local": &suites.Alone{Longer: longer}}, "local", 1)
 }
-
-func (p *provider) Stop(ctx context.Context, _ bool) error { return p.local.Stop(ctx) }
 
 func TestChaos(t *testing.T) { testenv.Test(t, cases.Chaos(*seed, *duration)) }

@@ -3,7 +3,6 @@
 package quiet
 
 import (
-	"context"
 	"flag"
 	"math/rand/v2"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"grove.io/grove/e2e/cases"
-	"grove.io/grove/e2e/cluster"
 	"grove.io/grove/e2e/suites"
 )
 
@@ -30,22 +28,9 @@ const autoscalingPage = "../../../docs/autoscaling.md"
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
-	suites.Main(m, &testenv, map[string]suites.Provider{"local": &provider{}}, "local", 1)
+	longer := func() time.Duration { return time.Duration(*updates) * 2 * time.Minute }
+	suites.Main(m, &testenv, map[string]suites.Provider{"local": &suites.Alone{Longer: longer}}, "local", 1)
 }
-
-// provider starts a cluster without an operator.
-type provider struct{ local suites.Local }
-
-func (p *provider) Start(ctx context.Context, _ string) (*cases.Env, error) {
-	if err := p.local.Start(ctx, cluster.Options{Audit: true}); err != nil {
-		return nil, err
-	}
-	env := p.local.Env()
-	env.Longer = time.Duration(*updates) * 2 * time.Minute
-	return env, nil
-}
-
-func (p *provider) Stop(ctx context.Context, _ bool) error { return p.local.Stop(ctx) }
 
 func TestQuietness(t *testing.T)      { testenv.Test(t, cases.Quietness(sample)) }
 func TestInvalidChild(t *testing.T)   { testenv.Test(t, cases.InvalidChild()) }

@@ -52,6 +52,16 @@ func (o *fileOptions) scheduling() plan.Scheduling {
 	return plan.Scheduling{Gangs: true, Topology: true, Composite: true, NetworkTopologyKey: o.topologyKey}
 }
 
+// open connects to the cluster, and reads the sets that are in the files.
+func (o *fileOptions) open(cmd *cobra.Command) (*cli.Clients, []manifest.Document, error) {
+	clients, err := o.env.Connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	documents, err := o.sets(cmd, clients)
+	return clients, documents, err
+}
+
 // sets reads the files, and gives each set its namespace. What isn't a set is passed over with a line.
 func (o *fileOptions) sets(cmd *cobra.Command, clients *cli.Clients) ([]manifest.Document, error) {
 	documents, err := manifest.Read(o.env.In, o.files)

@@ -50,11 +50,7 @@ type fits struct {
 }
 
 func (o *fitOptions) run(cmd *cobra.Command) error {
-	clients, err := o.env.Connect()
-	if err != nil {
-		return err
-	}
-	documents, err := o.sets(cmd, clients)
+	clients, documents, err := o.open(cmd)
 	if err != nil {
 		return err
 	}

@@ -53,11 +53,7 @@ type forecasts struct {
 }
 
 func (o *planOptions) run(cmd *cobra.Command) error {
-	clients, err := o.env.Connect()
-	if err != nil {
-		return err
-	}
-	documents, err := o.sets(cmd, clients)
+	clients, documents, err := o.open(cmd)
 	if err != nil {
 		return err
 	}
