@@ -18,6 +18,8 @@ type Counts struct {
 	Pods, Scheduled, Available, Ready, Succeeded int32
 	// Updated are those of the podSpec that the PodClique has, once the kubelet has done what they were changed to where they are.
 	Updated int32
+	// Unschedulable is how many have no place, by the scheduler's own words. One that it hasn't tried yet isn't among them.
+	Unschedulable int32
 	// Created is one more than the highest index that a pod has or had.
 	Created int32
 }
@@ -33,6 +35,7 @@ func (c *Counts) add(pod *corev1.Pod, index int32, hash string) {
 	c.Ready += One(IsReady(pod))
 	c.Succeeded += One(pod.Status.Phase == corev1.PodSucceeded)
 	c.Updated += One(IsUpdated(pod, hash))
+	c.Unschedulable += One(isUnschedulable(pod))
 }
 
 // Up is how many pods are ready, or have done what others wait for.
@@ -48,6 +51,13 @@ func One(counted bool) int32 {
 
 // IsScheduled tells whether a pod is bound to a node.
 func IsScheduled(pod *corev1.Pod) bool { return pod.Spec.NodeName != "" }
+
+// isUnschedulable tells whether the scheduler has said that a pod has no place, or doesn't look for one before a gate is open.
+func isUnschedulable(pod *corev1.Pod) bool {
+	return !IsScheduled(pod) && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse
+	})
+}
 
 // IsReady tells whether a pod is ready.
 func IsReady(pod *corev1.Pod) bool {
@@ -227,12 +237,13 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
 		status := counted[group.Name]
 		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Awaited: status.Awaited, Counts: Counts{
-			Updated:   status.Updated,
-			Scheduled: status.Scheduled,
-			Available: status.Available,
-			Ready:     status.Ready,
-			Succeeded: status.Succeeded,
-			Created:   status.Created,
+			Updated:       status.Updated,
+			Unschedulable: status.Unschedulable,
+			Scheduled:     status.Scheduled,
+			Available:     status.Available,
+			Ready:         status.Ready,
+			Succeeded:     status.Succeeded,
+			Created:       status.Created,
 		}}
 	})
 }

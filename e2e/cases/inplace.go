@@ -149,8 +149,10 @@ func UpdateInPlace() e2etypes.Feature {
 		Assess("of what can't be changed replaces pods", step(func(s *scope) {
 			kubelet = s.startKubelet("web")
 			defer kubelet.end()
+			watched := s.watchPods("web", rollingPods(2), rollsByOne)
 			s.roll("web", "1")
 			s.waitUntilUpdated("web")
+			watched.check(s)
 			s.mustBeVersion("web", "1")
 			s.mustReplaceAll("web", before)
 		})).

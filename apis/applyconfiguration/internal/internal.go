@@ -628,6 +628,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: templateHash
       type:
         scalar: string
+    - name: unschedulable
+      type:
+        scalar: numeric
     - name: updated
       type:
         scalar: numeric

@@ -185,6 +185,10 @@ type PodGroupStatus struct {
 	// outdated is how many pods are of another.
 	// +optional
 	Outdated int32 `json:"outdated,omitempty"`
+	// unschedulable is how many pods the scheduler has found no node for, or are held back by a scheduling gate. An update doesn't wait for
+	// those beyond the minimum.
+	// +optional
+	Unschedulable int32 `json:"unschedulable,omitempty"`
 	// awaited tells that the slice was turned on when its unit was available already, and its minimum of pods hasn't been ready yet. The unit
 	// isn't in breach for what was never there.
 	// +optional

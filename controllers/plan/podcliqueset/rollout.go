@@ -182,10 +182,16 @@ func (s Set) isOf(byPodClique map[string]string, i int32) bool {
 	return true
 }
 
-// groupDone tells whether a pod group has no pods but those of a podSpec, and as many as it ever had, ready unless they wait for a place.
+// groupDone tells whether a pod group has no pods but those of a podSpec, and as many as it ever had, ready unless they have no place. Where it
+// is needed, that is the scheduler's word: a pod that it is about to look at is away still. A unit that never was up may wait in its gang, of
+// which the scheduler says nothing on pods.
 func groupDone(group plan.PodGroup, hash string, needed bool) bool {
+	waits := group.Updated - group.Scheduled
+	if needed {
+		waits = group.Unschedulable
+	}
 	return group.TemplateHash == hash && group.Outdated == 0 && group.Updated >= group.Created &&
-		group.Up() >= group.Scheduled && (!needed || group.Up() >= group.MinReplicas)
+		group.Up()+waits >= group.Updated && (!needed || group.Up() >= group.MinReplicas)
 }
 
 // stopped tells whether the update to today's podSpecs got nothing done for so long that it goes no further.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -213,6 +214,45 @@ func TestRolloutToTheEnd(t *testing.T) {
 	if status.Phase != v1alpha1.PodCliqueSetAvailable || status.UpdatedReplicas != 4 || progress.UpdateEndedAt == nil || progress.CurrentlyUpdating != nil ||
 		!slices.Equal(progress.UpdatedPodCliqueScalingGroups, []string{"group"}) || !slices.Equal(progress.UpdatedPodCliques, []string{"alone"}) {
 		t.Errorf("at the end: %s, %+v", status.Phase, progress)
+	}
+}
+
+// A pod above the minimum that has come back and isn't up is waited for, unless the scheduler says that it has no place.
+func TestTheNextReplicaWaitsForSurplus(t *testing.T) {
+	unschedulable := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}
+	for name, test := range map[string]struct {
+		state plantest.State
+		want  string
+	}{
+		"not tried yet": {func(pod *corev1.Pod) { *pod = corev1.Pod{ObjectMeta: pod.ObjectMeta} }, "[0]"},
+		"starting":      {func(pod *corev1.Pod) { pod.Status.Conditions = nil }, "[0]"},
+		"without a place": {func(pod *corev1.Pod) {
+			*pod = corev1.Pod{ObjectMeta: pod.ObjectMeta, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{unschedulable}}}
+		}, "[0 1]"},
+		"ready": {func(*corev1.Pod) {}, "[0 1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := plantest.Workers()
+			set.Spec.Template.Cliques[2].Spec.Replicas, set.Spec.Template.Cliques[2].Spec.MinAvailable = ptr.To[int32](2), ptr.To[int32](1)
+			w := plantest.NewWorld(set, plantest.Ready)
+			w.Settle()
+			for i := range set.Spec.Template.Cliques {
+				set.Spec.Template.Cliques[i].Spec.PodSpec.Containers[0].Image = "new"
+			}
+			give(w, 0)
+			for _, clique := range w.Cliques {
+				for _, pod := range clique.Pods {
+					if clique.Index() == 0 {
+						pod.Labels[v1alpha1.LabelPodTemplateHash] = clique.TemplateHash()
+					}
+				}
+			}
+			test.state(w.Pod(t, "train-alone-0-1"))
+			w.Settle()
+			if got := given(w.Set); got != test.want {
+				t.Errorf("replicas with the new template %s, want %s", got, test.want)
+			}
+		})
 	}
 }
 

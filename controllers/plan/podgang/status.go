@@ -73,6 +73,7 @@ func (g Gang) podGroups(units []plan.Unit, restartsBefore plan.Restarts) []v1alp
 				TemplateHash:   podGroup.TemplateHash,
 				Updated:        podGroup.Counts.Updated,
 				Outdated:       podGroup.Outdated,
+				Unschedulable:  podGroup.Counts.Unschedulable,
 				Awaited:        podGroup.Awaited,
 				Created:        min(podGroup.Desired, created),
 				Restarts:       was.Restarts,

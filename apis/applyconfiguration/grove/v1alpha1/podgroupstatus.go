@@ -30,6 +30,9 @@ type PodGroupStatusApplyConfiguration struct {
 	Updated *int32 `json:"updated,omitempty"`
 	// outdated is how many pods are of another.
 	Outdated *int32 `json:"outdated,omitempty"`
+	// unschedulable is how many pods the scheduler has found no node for, or are held back by a scheduling gate. An update doesn't wait for
+	// those beyond the minimum.
+	Unschedulable *int32 `json:"unschedulable,omitempty"`
 	// awaited tells that the slice was turned on when its unit was available already, and its minimum of pods hasn't been ready yet. The unit
 	// isn't in breach for what was never there.
 	Awaited *bool `json:"awaited,omitempty"`
@@ -120,6 +123,14 @@ func (b *PodGroupStatusApplyConfiguration) WithUpdated(value int32) *PodGroupSta
 // If called multiple times, the Outdated field is set to the value of the last call.
 func (b *PodGroupStatusApplyConfiguration) WithOutdated(value int32) *PodGroupStatusApplyConfiguration {
 	b.Outdated = &value
+	return b
+}
+
+// WithUnschedulable sets the Unschedulable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unschedulable field is set to the value of the last call.
+func (b *PodGroupStatusApplyConfiguration) WithUnschedulable(value int32) *PodGroupStatusApplyConfiguration {
+	b.Unschedulable = &value
 	return b
 }
 
