@@ -269,17 +269,26 @@ func (w *world) clique(podClique *v1alpha1.PodClique) (podclique.Clique, bool) {
 		if metav1.IsControlledBy(pod, podClique) {
 			clique.Pods = append(clique.Pods, pod)
 		}
-		if pod.Labels[v1alpha1.LabelPodGang] == podClique.Labels[v1alpha1.LabelPodGang] {
-			clique.Siblings = append(clique.Siblings, pod)
+	}
+	clique.Siblings = w.siblings(podClique.Labels[v1alpha1.LabelPodGang])
+	return clique, true
+}
+
+// siblings are the pods that are labelled with a PodGang, as the caches have them.
+func (w *world) siblings(podGang string) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for _, name := range slices.Sorted(maps.Keys(w.cache.pods)) {
+		if pod := w.cache.pods[name]; pod.Labels[v1alpha1.LabelPodGang] == podGang {
+			pods = append(pods, pod)
 		}
 	}
-	return clique, true
+	return pods
 }
 
 // gang is a PodGang as the caches have it.
 func (w *world) gang(object *v1alpha1.PodGang) (podgang.Gang, bool) {
 	gang := podgang.Gang{Replica: plan.Replica{
-		Set: w.cache.set, Gang: object, Cliques: map[string]plan.Clique{}, Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(object),
+		Set: w.cache.set, Gang: object, Cliques: map[string]plan.Clique{}, Siblings: w.siblings(object.Name), Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(object),
 	}}
 	for _, name := range podgang.PodCliquesOf(object) {
 		if podClique := w.cache.cliques[name]; podClique != nil {
