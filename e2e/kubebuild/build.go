@@ -19,8 +19,9 @@ const (
 	linePeriod = 15 * time.Second
 	// terminalPeriod is how often it does on a terminal, where one line changes.
 	terminalPeriod = time.Second
-	// processorTime is what a package takes on the average, on a processor of a server of the early 2020s. It is for a first guess only.
-	processorTime = 200 * time.Millisecond
+	// processorTime is what a package takes on the average, on a processor of a server of the early 2020s: 2813 of them took 17 minutes there. It
+	// is for a first guess only.
+	processorTime = 360 * time.Millisecond
 )
 
 // build is a go build of a module's root that tells how far it is.
