@@ -21,6 +21,9 @@ const (
 	mostSmallTold = 700 * time.Millisecond
 	// mostSmallWorst is for the slowest of all small sets.
 	mostSmallWorst = time.Second
+	// mostTold is for what users are told on a quiet cluster, mostRepaired for what somebody else has told them.
+	mostTold       = time.Second
+	mostRepaired   = 2 * time.Second
 	mostLag        = 200 * time.Millisecond
 	mostStartLag   = 500 * time.Millisecond
 	mostInitMemory = 20 << 20
@@ -68,6 +71,13 @@ func (r *report) small(ready, worst, available time.Duration) {
 	r.add(what+"pods ready", "", seconds(ready), "", target, ready <= mostSmall)
 	r.add("… worst", "", seconds(worst), "", "≤ "+seconds(mostSmallWorst), worst <= mostSmallWorst)
 	r.add(what+"phase Available", "", seconds(available), "", "≤ "+seconds(mostSmallTold), available <= mostSmallTold)
+}
+
+func (r *report) told(t told) {
+	what := fmt.Sprintf("%d-pod set, worst of %d: ", smallPods, toldRuns)
+	r.add(what+"the set and all its parts have a status", "", seconds(t.statuses), "", "≤ "+seconds(mostTold), t.statuses <= mostTold)
+	r.add("… a refused pod is told by the set and an event", "", seconds(t.refused), "", "≤ "+seconds(mostTold), t.refused <= mostTold)
+	r.add("… another's write of a PodGang's status is undone", "", seconds(t.repaired), "", "≤ "+seconds(mostRepaired), t.repaired <= mostRepaired)
 }
 
 // missed tells whether a figure is beside its target.
