@@ -159,6 +159,16 @@ func TestPatches(t *testing.T) {
 		"as many as may be away": {func(set *v1alpha1.PodCliqueSet) {
 			set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("100%"))
 		}, func(*testing.T, *edited) {}, "train-lead-0-0-0=main:2 train-lead-0-1-0=main:2 train-worker-0-0-0=main:2 train-worker-0-0-1=main:2 train-worker-0-1-0=main:2 train-worker-0-1-1=main:2"},
+		"all of the replica, where two podSpecs mustn't work together": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.Coherent },
+			func(*testing.T, *edited) {}, strings.Join([]string{
+				"train-alone-0-0=main:2 train-alone-0-1=main:2 train-alone-0-2=main:2 train-lead-0-0-0=main:2 train-lead-0-1-0=main:2 train-lead-0-2-0=main:2",
+				"train-worker-0-0-0=main:2 train-worker-0-0-1=main:2 train-worker-0-1-0=main:2 train-worker-0-1-1=main:2 train-worker-0-2-0=main:2 train-worker-0-2-1=main:2",
+			}, " ")},
+		"nothing without a turn, as below the partition": {nil, func(_ *testing.T, w *edited) {
+			for _, podClique := range w.PodCliques {
+				delete(podClique.Annotations, v1alpha1.AnnotationUpdateTo)
+			}
+		}, ""},
 		"nothing on delete": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }, func(*testing.T, *edited) {}, ""},
 		"nothing while paused": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true },
 			func(*testing.T, *edited) {}, ""},

@@ -174,7 +174,9 @@ func TestGangUrgency(t *testing.T) {
 
 // In the middle of an update nobody waits for what its steps turn, but for the end of its replica, of which the set's update goes on with the next.
 func TestGangUrgencyInAnUpdate(t *testing.T) {
-	w := rolling(func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeAnyOrder })
+	w := rolling(func(set *v1alpha1.PodCliqueSet) {
+		set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeAnyOrder
+	})
 	updates := metav1.Condition{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpdating}
 	w.Object.Status.Conditions = []metav1.Condition{updates}
 	describe := func() plan.Urgency {
