@@ -138,6 +138,47 @@ func TestPlacementsCountWhatPodsName(t *testing.T) {
 	}
 }
 
+// A scheduler forgets pods that have ended, and what is lost after that needs a place all the same.
+func TestPlacementsLeaveOutWhatHasEnded(t *testing.T) {
+	failed := func(pod *corev1.Pod) {
+		plantest.Scheduled(pod)
+		pod.Status.Phase = corev1.PodFailed
+	}
+	for name, test := range map[string]struct {
+		worker, alone plantest.State // nil for none
+		restarts      int32
+		want          int32
+	}{
+		"one has succeeded, none needs a place":     {plantest.Succeeded, plantest.Ready, 0, 4},
+		"one has succeeded, another is lost":        {plantest.Succeeded, nil, 0, 3},
+		"one has succeeded, another isn't bound":    {plantest.Succeeded, plantest.Pending, 0, 3},
+		"one has failed, another is lost":           {failed, nil, 0, 3},
+		"both have ended":                           {plantest.Succeeded, plantest.Succeeded, 0, 4},
+		"none has ended, one is lost":               {plantest.Ready, nil, 0, 4},
+		"the unit was restarted, all comes anew":    {plantest.Succeeded, nil, 1, 4},
+		"what has ended goes, another is lost, too": {func(pod *corev1.Pod) { plantest.Succeeded(pod); pod.DeletionTimestamp = ptr.To(metav1.Now()) }, nil, 0, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+			test.worker(w.Pod(t, "train-worker-0-0-1"))
+			alone := w.Pod(t, "train-alone-0-0")
+			gang := w.Gang("train-0")
+			if test.alone == nil {
+				clique := gang.Cliques["train-alone-0"]
+				clique.Pods = nil
+				gang.Cliques["train-alone-0"] = clique
+			} else {
+				alone.Spec.NodeName, alone.Status = "", corev1.PodStatus{}
+				test.alone(alone)
+			}
+			gang.Object().Status.Units = []v1alpha1.UnitStatus{{Name: "train-0", Restarts: test.restarts}}
+			if base := gang.Placements()[0]; len(base.Groups) != 1 || base.Groups[0].Pods != test.want {
+				t.Errorf("the base unit is placed as %+v; want %d pods", base, test.want)
+			}
+		})
+	}
+}
+
 // What nobody but a person writes into a PodGang ends nothing.
 func TestAUnitWithoutPodGroups(t *testing.T) {
 	w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
