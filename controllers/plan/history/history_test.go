@@ -151,7 +151,7 @@ func (w *world) run(name string) {
 		delete(w.live.pods, name)
 	case w.IntN(8) == 0:
 		w.deletePod(name)
-	case !plan.IsScheduled(pod) || hasEnded(pod):
+	case !plan.IsScheduled(pod) || plan.HasEnded(pod):
 	case w.IntN(6) == 0:
 		w.become(name, func(pod *corev1.Pod) { pod.Status = corev1.PodStatus{Phase: corev1.PodFailed} })
 	case w.IntN(20) == 0:

@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -45,7 +46,7 @@ func (w *world) placeGroup(name string, room map[string]int) {
 	var waiting []*corev1.Pod
 	for _, pod := range w.named(w.live.pods, name) {
 		switch {
-		case hasEnded(pod):
+		case plan.HasEnded(pod):
 		case plan.IsScheduled(pod):
 			bound++
 		default:
@@ -105,18 +106,40 @@ func (w *world) room() map[string]int {
 		}
 	}
 	for _, pod := range w.live.pods {
-		if _, serves := room[pod.Spec.NodeName]; serves && !hasEnded(pod) {
+		if _, serves := room[pod.Spec.NodeName]; serves && !plan.HasEnded(pod) {
 			room[pod.Spec.NodeName]--
 		}
 	}
 	return room
 }
 
-func hasEnded(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+// expected counts the pods that a group should ask for: the first ones of a unit that name it, or will. While some of them need a place, those are
+// left out that have ended.
+type expected struct {
+	pods, ended int32
+	wait        bool
 }
 
-// mustTell finds placements that ask for another number of pods than the unit's first ones that are there and name its group, or will.
+func (e *expected) add(pod *corev1.Pod, unit string, restarts plan.Restarts, podGroup string) {
+	if pod != nil && plan.SchedulerGroupOf(pod) != unit {
+		return
+	}
+	e.pods++
+	if pod == nil || !plan.IsScheduled(pod) {
+		e.wait = true
+	} else if plan.HasEnded(pod) && plan.Lives(pod) && !restarts.Outlived(pod, podGroup) {
+		e.ended++
+	}
+}
+
+func (e *expected) number() int32 {
+	if e.wait {
+		return e.pods - e.ended
+	}
+	return e.pods
+}
+
+// mustTell finds placements that ask for another number of pods than they should.
 func (w *world) mustTell(gang podgang.Gang, placements []podgang.Placement) {
 	told := map[string]int32{}
 	for _, placement := range placements {
@@ -132,41 +155,46 @@ func (w *world) mustTell(gang podgang.Gang, placements []podgang.Placement) {
 }
 
 func (w *world) mustTellOf(gang podgang.Gang, unit string, podGroups []v1alpha1.PodGroup, told map[string]int32) {
-	want := int32(0)
+	var want expected
 	for _, podGroup := range podGroups {
 		podClique := w.cache.cliques[podGroup.PodCliqueName]
 		for n := range podGroup.MinReplicas {
 			pod := w.cache.pods[plan.PodName(podGroup.Name, n)]
-			exists := pod != nil && podClique != nil && metav1.IsControlledBy(pod, podClique)
-			want += plan.One(!exists || plan.SchedulerGroupOf(pod) == unit)
+			if podClique == nil || pod != nil && !metav1.IsControlledBy(pod, podClique) {
+				pod = nil
+			}
+			want.add(pod, unit, plan.RestartsOf(gang.Object()), podGroup.Name)
 		}
 	}
-	if told[unit] != want {
-		w.fault("the scheduler is told of %d pods of unit %s of %s, and %d name it or will", told[unit], unit, gang.Object().Name, want)
+	if told[unit] != want.number() {
+		w.fault("the scheduler is told of %d pods of unit %s of %s; there should be %d", told[unit], unit, gang.Object().Name, want.number())
 	}
 }
 
 // toldWrong says which group isn't told of as the template and the replicas of PodCliques and scaling groups ask, once all is quiet.
 func (w *world) toldWrong() string {
-	want := map[string]int32{}
+	want := map[string]*expected{}
 	t := plan.TemplateOf(w.live.set)
 	for _, podClique := range w.live.cliques {
 		clique, _ := w.clique(podClique)
 		least := plan.CliqueMinAvailable(&t.Clique(podClique.Name, clique.Index()).Spec)
 		for id := range clique.Identities() {
-			pod, unit := w.live.pods[id.Name], clique.Membership(id).Unit
-			if id.Index < least && (pod == nil || plan.SchedulerGroupOf(pod) == unit) {
-				want[unit]++
+			unit := clique.Membership(id).Unit
+			if want[unit] == nil {
+				want[unit] = &expected{}
+			}
+			if id.Index < least {
+				want[unit].add(w.live.pods[id.Name], unit, plan.RestartsOf(clique.Gang), id.PodGroup)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if found, exists := w.live.groups[name]; !exists || found.minCount != want[name] {
-			return "group " + name + " isn't as its unit is"
+		if found := w.live.groups[name]; found.minCount != want[name].number() {
+			return fmt.Sprintf("group %s asks for %d pods; it should for %d", name, found.minCount, want[name].number())
 		}
 	}
 	for name := range w.live.groups {
-		if want[name] == 0 && len(w.named(w.live.pods, name)) == 0 {
+		if want[name] == nil && len(w.named(w.live.pods, name)) == 0 {
 			return "group " + name + " is of no unit"
 		}
 	}

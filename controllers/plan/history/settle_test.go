@@ -57,7 +57,7 @@ func (w *world) turn(ready bool) {
 		case !plan.Lives(pod):
 			w.writes++
 			delete(w.live.pods, name)
-		case ready && !hasEnded(pod) && !plan.IsReady(pod):
+		case ready && !plan.HasEnded(pod) && !plan.IsReady(pod):
 			w.writes++
 			w.become(name, plantest.Ready)
 		}
@@ -94,7 +94,7 @@ func (w *world) unsettled() string {
 				return "pod " + id.Name + " never ends"
 			case !plan.IsScheduled(pod):
 				return "pod " + id.Name + " waits for a place for ever"
-			case !hasEnded(pod) && !w.serves(pod.Spec.NodeName):
+			case !plan.HasEnded(pod) && !w.serves(pod.Spec.NodeName):
 				return "pod " + id.Name + " is on node " + pod.Spec.NodeName + ", which is lost"
 			}
 		}

@@ -240,7 +240,7 @@ func (w *world) deleteGroup(name string) {
 func (w *world) finalize() {
 	for name, found := range w.live.groups {
 		if found.deleted && !slices.ContainsFunc(w.named(w.live.pods, name), func(pod *corev1.Pod) bool {
-			return !hasEnded(pod)
+			return !plan.HasEnded(pod)
 		}) {
 			delete(w.live.groups, name)
 		}
