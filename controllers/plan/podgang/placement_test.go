@@ -231,6 +231,29 @@ func TestPlacementsMirrorTheSet(t *testing.T) {
 	}
 }
 
+// A unit has the key of the domain that all of it has to be inside of, and a part of it that of its own.
+func TestPlacementsHaveTopologyKeys(t *testing.T) {
+	set := plantest.Workers()
+	set.Spec.ReplicaSpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+	set.Spec.Template.SchedulingPolicyConfig = &v1alpha1.SchedulingPolicyConfig{NetworkPackGroupConfigs: []v1alpha1.NetworkPackGroupConfig{
+		{CliqueNames: []string{"worker"}, WhenUnsatisfiable: corev1.DoNotSchedule},
+	}}
+	var got []podgang.Placement
+	for _, p := range plantest.Gangs(plantest.Observed(set), plantest.Everything)[0].Placements() {
+		got = append(got, podgang.Placement{Name: p.Name, TopologyKey: p.TopologyKey, Groups: p.Groups})
+	}
+	if diff := cmp.Diff([]podgang.Placement{
+		{Name: "train-0", TopologyKey: "zone", Groups: []podgang.PlacementGroup{
+			{Name: "train-0.pack-0", TopologyKey: "rack", Pods: 2}, {Name: "train-0.rest", Pods: 2},
+		}},
+		{Name: "train-0-group-1", Groups: []podgang.PlacementGroup{
+			{Name: "train-0-group-1.pack-0", TopologyKey: "rack", Pods: 2}, {Name: "train-0-group-1.rest", Pods: 1},
+		}},
+	}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPodCliquesOfAGang(t *testing.T) {
 	gang := &v1alpha1.PodGang{ObjectMeta: metav1.ObjectMeta{Name: "s-0"}, Spec: v1alpha1.PodGangSpec{
 		PodGroups:    []v1alpha1.PodGroup{{PodCliqueName: "b"}, {PodCliqueName: "a"}},
