@@ -154,17 +154,38 @@ var bad = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionDegraded:              metav1.ConditionTrue,
 }
 
-// ConditionsUrgency is how urgent a change of conditions is. That something new isn't up yet is no news.
-func ConditionsUrgency(before, after []metav1.Condition) Urgency {
+// turnedByUpdates are conditions that each step of an update turns and turns back.
+var turnedByUpdates = []string{
+	v1alpha1.ConditionAvailable,
+	v1alpha1.ConditionReady,
+	v1alpha1.ConditionScheduled,
+	v1alpha1.ConditionScaledGroupsScheduled,
+	v1alpha1.ConditionPodCliqueScheduled,
+	v1alpha1.ConditionMinAvailableBreached,
+}
+
+// ConditionsUrgency is how urgent a change of conditions is. That something new isn't up yet is no news. In the middle of an update nobody waits for
+// what its steps turn: what may be waited for is its end.
+func ConditionsUrgency(before, after []metav1.Condition, updating bool) Urgency {
 	urgency := None
 	if len(before) > len(after) {
 		urgency = Numbers
 	}
 	for i := range after {
 		is := &after[i]
-		urgency = max(urgency, conditionUrgency(meta.FindStatusCondition(before, is.Type), is))
+		change := conditionUrgency(meta.FindStatusCondition(before, is.Type), is)
+		if updating && slices.Contains(turnedByUpdates, is.Type) {
+			change = min(change, Numbers)
+		}
+		urgency = max(urgency, change)
 	}
 	return urgency
+}
+
+// Updates tells whether a set's conditions say that an update goes on.
+func Updates(set []metav1.Condition) bool {
+	progressing := meta.FindStatusCondition(set, v1alpha1.ConditionProgressing)
+	return progressing != nil && progressing.Reason == v1alpha1.ReasonUpdating
 }
 
 func conditionUrgency(was, is *metav1.Condition) Urgency {

@@ -113,9 +113,24 @@ func TestConditionsUrgency(t *testing.T) {
 		"the most urgent of two":   {append(is(v1alpha1.ConditionProgressing, yes), scheduled...), append(is(v1alpha1.ConditionProgressing, yes), is(v1alpha1.ConditionScheduled, yes)...), plan.Urgent},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := plan.ConditionsUrgency(test.before, test.after); got != test.want {
+			if got := plan.ConditionsUrgency(test.before, test.after, false); got != test.want {
 				t.Errorf("urgency %d, want %d", got, test.want)
 			}
 		})
+	}
+	for kind, want := range map[string]plan.Urgency{
+		v1alpha1.ConditionAvailable:            plan.Numbers,
+		v1alpha1.ConditionPodCliqueScheduled:   plan.Numbers,
+		v1alpha1.ConditionResourcesApplied:     plan.Urgent,
+		v1alpha1.ConditionGangScheduling:       plan.Urgent,
+		v1alpha1.ConditionMinAvailableBreached: plan.Numbers,
+	} {
+		to := no
+		if kind == v1alpha1.ConditionMinAvailableBreached {
+			to = yes
+		}
+		if got := plan.ConditionsUrgency(is(kind, unknown), is(kind, to), true); got != want {
+			t.Errorf("%s turns in an update: urgency %d, want %d", kind, got, want)
+		}
 	}
 }

@@ -28,14 +28,15 @@ const young = 30 * time.Second
 
 // Transitions emits an event for each condition that users care about and that has changed from one status of an object to the
 // next. That a new object isn't available yet, or comes up as it should, is no news. That one isn't available any more is no warning: a pod
-// that comes back at once, and a part that is scaled out, make it so for a moment. What lasts is told as a breach.
+// that comes back at once, and a part that is scaled out, make it so for a moment. What lasts is told as a breach. An update tells of its own steps.
 func Transitions(recorder events.EventRecorder, object Object, before, after []metav1.Condition) {
+	updating := plan.Updates(before) || plan.Updates(after)
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
 		switch condition.Type {
 		case v1alpha1.ConditionAvailable:
 			up := condition.Status == metav1.ConditionTrue && condition.LastTransitionTime.Sub(object.GetCreationTimestamp().Time) < young
-			if was != nil && was.Status != condition.Status && !up {
+			if was != nil && was.Status != condition.Status && !up && !updating {
 				emit(recorder, object, condition, corev1.EventTypeNormal)
 			}
 		case v1alpha1.ConditionGangScheduling:

@@ -27,6 +27,9 @@ func TestTransitions(t *testing.T) {
 	atOnce[0].LastTransitionTime = soon
 	noField := condition(v1alpha1.ConditionGangScheduling, "False", 1, "no field")
 	noField[0].Reason = v1alpha1.ReasonSchedulingGroupMissing
+	updating := func(conditions []metav1.Condition) []metav1.Condition {
+		return append(conditions, metav1.Condition{Type: v1alpha1.ConditionProgressing, Status: "True", Reason: v1alpha1.ReasonUpdating})
+	}
 	const available, applied, gangs = v1alpha1.ConditionAvailable, v1alpha1.ConditionResourcesApplied, v1alpha1.ConditionGangScheduling
 	for name, test := range map[string]struct {
 		before, after []metav1.Condition
@@ -38,6 +41,9 @@ func TestTransitions(t *testing.T) {
 		"still available":        {condition(available, "True", 1, "1 of 1"), condition(available, "True", 2, "2 of 2"), ""},
 		"lost by accident":       {condition(available, "True", 1, "1 of 1"), condition(available, "False", 1, "0 of 1"), "Normal Reason 0 of 1"},
 		"lost by scaling out":    {condition(available, "True", 1, "1 of 1"), condition(available, "False", 2, "1 of 2"), "Normal Reason 1 of 2"},
+		"taken by an update":     {condition(available, "True", 1, "1 of 1"), updating(condition(available, "False", 1, "0 of 1")), ""},
+		"back at its end":        {updating(condition(available, "False", 1, "0 of 1")), condition(available, "True", 1, "1 of 1"), ""},
+		"refused in an update":   {updating(condition(applied, "True", 1, "")), updating(condition(applied, "False", 1, "x is taken")), "Warning Reason x is taken"},
 		"applied at once":        {nil, condition(applied, "True", 1, ""), ""},
 		"refused at once":        {nil, condition(applied, "False", 1, "x is taken"), "Warning Reason x is taken"},
 		"refused in other words": {condition(applied, "False", 1, "used: 5"), condition(applied, "False", 1, "used: 6"), ""},

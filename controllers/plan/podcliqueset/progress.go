@@ -110,7 +110,7 @@ func (s Set) currentlyUpdating(t plan.Template, hashes []string, r rollout) *v1a
 			for _, group := range unit.PodGroups {
 				clique, hash := s.cliqueOf(t, hashes, group.PodCliqueName, int32(i))
 				switch {
-				case groupDone(group, hash, true):
+				case group.Done(hash, true):
 				case group.PodCliqueScalingGroupName != "" && current.PodCliqueScalingGroupName == "":
 					current.PodCliqueScalingGroupName, current.PodCliqueName = t.ScalingGroupOf[clique].Name, clique
 				case group.PodCliqueScalingGroupName == "" && standalone == "":
@@ -142,7 +142,7 @@ func (s Set) waitingIn(current *v1alpha1.CurrentlyUpdating) string {
 	podClique := plan.PodCliqueName(s.Object.Name, current.PodCliqueName, current.ReplicaIndex)
 	for _, unit := range plan.UnitsOf(gang) {
 		for _, group := range unit.PodGroups {
-			if group.PodCliqueName == podClique && !groupDone(group, group.TemplateHash, true) {
+			if group.PodCliqueName == podClique && !group.Done(group.TemplateHash, true) {
 				return fmt.Sprintf("%s: %d of %d pods are new, %d ready", group.Name, group.Updated, group.Desired, group.Up())
 			}
 		}
@@ -160,7 +160,7 @@ func (s Set) updatedParts(t plan.Template, hashes []string) (scalingGroups, cliq
 		}
 		for _, unit := range plan.UnitsOf(gang) {
 			for _, group := range unit.PodGroups {
-				if clique, hash := s.cliqueOf(t, hashes, group.PodCliqueName, i); !groupDone(group, hash, unit.Base) {
+				if clique, hash := s.cliqueOf(t, hashes, group.PodCliqueName, i); !group.Done(hash, unit.Base) {
 					undone[clique] = true
 				}
 			}

@@ -150,7 +150,7 @@ func (s Set) isDone(t plan.Template, hashes []string, i int32) bool {
 	for j := range t.Cliques() {
 		byPodClique[plan.PodCliqueName(s.Object.Name, t.Cliques()[j].Name, i)] = hashes[j]
 	}
-	return s.isOf(byPodClique, i)
+	return plan.Done(s.PodGangs[plan.PodGangName(s.Object.Name, i)], byPodClique)
 }
 
 // isWhole tells the same of the podSpecs that the replica's PodCliques have.
@@ -162,36 +162,7 @@ func (s Set) isWhole(t plan.Template, i int32) bool {
 			byPodClique[name] = podClique.Labels[v1alpha1.LabelPodTemplateHash]
 		}
 	}
-	return s.isOf(byPodClique, i)
-}
-
-// isOf tells whether all pods of a replica are of the podSpecs with some hashes, by PodClique, and ready, as far as they have a place.
-func (s Set) isOf(byPodClique map[string]string, i int32) bool {
-	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
-	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
-		return false
-	}
-	for _, unit := range plan.UnitsOf(gang) {
-		needed := unit.Base || plan.UnitRecord(gang, unit.Name).AvailableSince != nil
-		for _, group := range unit.PodGroups {
-			if !groupDone(group, byPodClique[group.PodCliqueName], needed) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// groupDone tells whether a pod group has no pods but those of a podSpec, and as many as it ever had, ready unless they have no place. Where it
-// is needed, that is the scheduler's word: a pod that it is about to look at is away still. A unit that never was up may wait in its gang, of
-// which the scheduler says nothing on pods.
-func groupDone(group plan.PodGroup, hash string, needed bool) bool {
-	waits := group.Updated - group.Scheduled
-	if needed {
-		waits = group.Unschedulable
-	}
-	return group.TemplateHash == hash && group.Outdated == 0 && group.Updated >= group.Created &&
-		group.Up()+waits >= group.Updated && (!needed || group.Up() >= group.MinReplicas)
+	return plan.Done(s.PodGangs[plan.PodGangName(s.Object.Name, i)], byPodClique)
 }
 
 // stopped tells whether the update to today's podSpecs got nothing done for so long that it goes no further.

@@ -121,7 +121,7 @@ func unavailable(gang *v1alpha1.PodGang) string {
 // Urgency is how urgent a change of the set's status is.
 func (s Set) Urgency(after *v1alpha1.PodCliqueSetStatus) plan.Urgency {
 	before := &s.Object.Status
-	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions)
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.Updates(before.Conditions) && plan.Updates(after.Conditions))
 	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(withoutConditions(before), withoutConditions(after)) {
 		return plan.Numbers
 	}
@@ -135,7 +135,7 @@ func withoutConditions(status *v1alpha1.PodCliqueSetStatus) v1alpha1.PodCliqueSe
 }
 
 // partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler and of pods that are changed where they are, that can't be
-// as they should.
+// as they should. The first of them speaks, in its own words, for all parts that have problems.
 func (s Set) partProblems() []plan.Problem {
 	var problems []plan.Problem
 	add := func(conditions []metav1.Condition, kind string) {
@@ -151,7 +151,11 @@ func (s Set) partProblems() []plan.Problem {
 		add(podGang.Status.Conditions, v1alpha1.ConditionGangScheduling)
 		add(podGang.Status.Conditions, v1alpha1.ConditionResourcesApplied)
 	}
-	return problems
+	if len(problems) < 2 {
+		return problems
+	}
+	problems[0].Message += fmt.Sprintf("; more parts of the set have problems: %d", len(problems)-1)
+	return problems[:1]
 }
 
 // partsApplied tells whether every PodClique says that its pods are as they should be.
@@ -305,15 +309,21 @@ func (s Set) scaleSelector() string {
 
 // updated tells whether all pods of replica i exist and are of the current podSpecs.
 func (s Set) updated(t plan.Template, hashes []string, i int32) bool {
+	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
+		return false
+	}
+	type podSpec struct{ podClique, hash string }
+	updated := map[podSpec]int32{}
+	for _, unit := range plan.UnitsOf(gang) {
+		for _, group := range unit.PodGroups {
+			updated[podSpec{group.PodCliqueName, group.TemplateHash}] += group.Updated
+		}
+	}
 	for j := range t.Cliques() {
 		clique := &t.Cliques()[j]
 		podClique := s.PodCliques[plan.PodCliqueName(s.Object.Name, clique.Name, i)]
-		if podClique == nil {
-			return false
-		}
-		status := podClique.Status
-		current := podClique.Labels[v1alpha1.LabelPodTemplateHash] == hashes[j]
-		if !current || status.ObservedGeneration != podClique.Generation || status.UpdatedReplicas < s.podsOf(t, clique, podClique) {
+		if podClique == nil || updated[podSpec{podClique.Name, hashes[j]}] < s.podsOf(t, clique, podClique) {
 			return false
 		}
 	}

@@ -85,15 +85,20 @@ func (g Gang) podGroups(units []plan.Unit, restartsBefore plan.Restarts) []v1alp
 	return all
 }
 
-// Urgency is how urgent a change of the PodGang's status is. Where pods start after others, they wait for those to be up.
+// Urgency is how urgent a change of the PodGang's status is. Where pods start after others, they wait for those to be up, and an update waits for its
+// replica to be done.
 func (g Gang) Urgency(after *v1alpha1.PodGangStatus) plan.Urgency {
 	before := &g.Object().Status
-	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions)
+	was, is := *g.Object(), *g.Object()
+	was.Status, is.Status = *before, *after
+	unitsBefore, unitsAfter := plan.UnitsOf(&was), plan.UnitsOf(&is)
+	updating := g.updating(unitsBefore) && g.updating(unitsAfter)
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, updating)
 	switch {
 	case urgency == plan.Urgent:
 		return urgency
 	case before.Phase != after.Phase && (after.Phase == v1alpha1.PodGangSucceeded || after.Phase == v1alpha1.PodGangFailed),
-		g.podsWaitFor(before, after), restarted(before, after):
+		g.podsWaitFor(unitsBefore, unitsAfter, updating), restarted(before, after), g.updateEnds(&was, &is):
 		return plan.Urgent
 	case before.Phase != after.Phase, before.ObservedGeneration != after.ObservedGeneration, !equality.Semantic.DeepEqual(before.PodGroups, after.PodGroups), !equality.Semantic.DeepEqual(before.Units, after.Units):
 		return plan.Numbers
@@ -108,21 +113,31 @@ func restarted(before, after *v1alpha1.PodGangStatus) bool {
 	return len(ended)+len(breached)+len(recreations(before, after)) > 0
 }
 
-// podsWaitFor tells whether a pod group has got, or lost, what pods that start after it wait for, or has fewer pods than it needs.
-func (g Gang) podsWaitFor(before, after *v1alpha1.PodGangStatus) bool {
+// podsWaitFor tells whether a pod group has got, or lost, what pods that start after it wait for, or has fewer pods than it needs, which is no news
+// where an update replaces them.
+func (g Gang) podsWaitFor(before, after []plan.Unit, updating bool) bool {
 	ordered := g.Set.Spec.Template.CliqueStartupType != v1alpha1.CliqueStartupTypeAnyOrder
-	was, is := *g.Object(), *g.Object()
-	was.Status, is.Status = *before, *after
-	unitsBefore, unitsAfter := plan.UnitsOf(&was), plan.UnitsOf(&is)
-	for u := range unitsAfter {
-		for n, group := range unitsAfter[u].PodGroups {
-			earlier := unitsBefore[u].PodGroups[n]
-			if ordered && earlier.Has(plan.Ready) != group.Has(plan.Ready) || earlier.Has(plan.Available) && !group.Has(plan.Available) {
+	for u := range after {
+		for n, group := range after[u].PodGroups {
+			earlier := before[u].PodGroups[n]
+			if ordered && earlier.Has(plan.Ready) != group.Has(plan.Ready) || !updating && earlier.Has(plan.Available) && !group.Has(plan.Available) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// updateEnds tells whether the replica is done with an update that goes on, so that the next one may begin.
+func (g Gang) updateEnds(before, after *v1alpha1.PodGang) bool {
+	if !plan.Updates(g.Set.Status.Conditions) {
+		return false
+	}
+	hashes := map[string]string{}
+	for name, clique := range g.Cliques {
+		hashes[name] = clique.TemplateHash()
+	}
+	return !plan.Done(before, hashes) && plan.Done(after, hashes)
 }
 
 func podsReason(enough bool) string {

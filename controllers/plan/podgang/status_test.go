@@ -1,9 +1,11 @@
 package podgang_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -167,5 +169,61 @@ func TestGangUrgency(t *testing.T) {
 				t.Errorf("urgency %d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+// In the middle of an update nobody waits for what its steps turn, but for the end of its replica, of which the set's update goes on with the next.
+func TestGangUrgencyInAnUpdate(t *testing.T) {
+	w := rolling(func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.CliqueStartupType = v1alpha1.CliqueStartupTypeAnyOrder })
+	updates := metav1.Condition{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpdating}
+	w.Object.Status.Conditions = []metav1.Condition{updates}
+	describe := func() plan.Urgency {
+		gang := w.Gang("train-0")
+		after := gang.Status(plantest.Applied(gang.Object()), plantest.Now)
+		urgency := gang.Urgency(&after)
+		w.PodGangs["train-0"].Status = after
+		return urgency
+	}
+	each := func(match string, change func(pod *corev1.Pod)) {
+		for _, clique := range w.Cliques {
+			for _, pod := range clique.Pods {
+				if strings.HasPrefix(pod.Name, match) {
+					change(pod)
+				}
+			}
+		}
+	}
+	current := map[string]string{}
+	each("train", func(pod *corev1.Pod) {
+		current[pod.Name], pod.Labels[v1alpha1.LabelPodTemplateHash] = pod.Labels[v1alpha1.LabelPodTemplateHash], "old"
+	})
+	renew := func(pod *corev1.Pod) { pod.Labels[v1alpha1.LabelPodTemplateHash] = current[pod.Name] }
+	describe()
+	for _, step := range []struct {
+		what string
+		do   func()
+		want plan.Urgency
+	}{
+		{"the base unit goes", func() { each("train-lead-0-0", plantest.Terminating) }, plan.Numbers},
+		{"it comes back", func() {
+			each("train-lead", renew)
+			each("train-worker", renew)
+			each("train-lead-0-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = nil })
+		}, plan.Numbers},
+		{"the last but one", func() { each("train-alone-0-1", renew); each("train-alone-0-2", renew) }, plan.Numbers},
+		{"the last goes", func() { each("train-alone-0-0", plantest.Terminating) }, plan.Numbers},
+		{"the end", func() {
+			each("train-alone-0-0", func(pod *corev1.Pod) { pod.DeletionTimestamp = nil; renew(pod) })
+		}, plan.Urgent},
+		{"one of enough isn't ready", func() { each("train-alone-0-0", plantest.Unready) }, plan.Numbers},
+		{"it is again, and the next replica may go", func() { each("train-alone-0-0", plantest.Ready) }, plan.Urgent},
+		{"one is lost, later", func() { w.Object.Status.Conditions = nil; each("train-alone-0-0", plantest.Unready) }, plan.Numbers},
+		{"it is back, and nobody waits", func() { each("train-alone-0-0", plantest.Ready) }, plan.Numbers},
+		{"the base unit is lost", func() { each("train-lead-0-0", plantest.Terminating) }, plan.Urgent},
+	} {
+		step.do()
+		if got := describe(); got != step.want {
+			t.Errorf("%s: urgency %d, want %d", step.what, got, step.want)
+		}
 	}
 }

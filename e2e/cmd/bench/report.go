@@ -130,14 +130,24 @@ func (r *report) many(l life) {
 
 func (r *report) update(replicas int, plain, grove renewal) {
 	pods := replicas * smallPods
-	what := fmt.Sprintf("update of %d replicas of %d pods ", replicas, smallPods)
-	r.tell(what+"(a StatefulSet: as many pods at a time)", seconds(plain.took), seconds(grove.took), ratio(plain.took, grove.took), "")
-	percent := func(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
-	r.add("… share in which no pod is waited for", percent(plain.share()), percent(grove.share()), "", "≤ "+percent(mostWaiting), grove.share() <= mostWaiting)
+	r.took(replicas, "", plain, grove)
 	perPod := float64(grove.requests.total()) / float64(pods)
 	r.add("… requests per pod", "", fmt.Sprint(grove.requests.total()), fmt.Sprintf("%.2f", perPod), fmt.Sprintf("≤ %.1f", mostRequestsPerUpdatedPod), perPod <= mostRequestsPerUpdatedPod)
 	r.distributions = append(r.distributions, distribution{what: fmt.Sprintf("updating the set of %d pods", pods), requests: grove.requests, pods: pods})
 }
+
+func (r *report) slowUpdate(replicas int, plain, grove renewal) {
+	r.took(replicas, fmt.Sprintf(" that take %s to be ready", startsIn), plain, grove)
+	r.add("… share in which no pod is waited for", percent(plain.share()), percent(grove.share()), "", "≤ "+percent(mostWaiting), grove.share() <= mostWaiting)
+}
+
+// took is how long updates of a StatefulSet and of a set took.
+func (r *report) took(replicas int, which string, plain, grove renewal) {
+	r.tell(fmt.Sprintf("update of %d replicas of %d pods%s (a StatefulSet: as many pods at a time)", replicas, smallPods, which),
+		seconds(plain.took), seconds(grove.took), ratio(plain.took, grove.took), "")
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
 func (r *report) totals(cpu time.Duration, memory int64) {
 	r.tell("operator's CPU in all of this run", "", seconds(cpu), "", "")

@@ -32,31 +32,49 @@ type renewal struct {
 // share is the part of an update in which no pod was what it waited for.
 func (r renewal) share() float64 { return r.idle.Seconds() / r.took.Seconds() }
 
-// measureUpdate compares updates of a StatefulSet, by as many pods at a time as a replica of the set has, and of a set of as many pods.
+// slowReplicas is how many replicas the set has whose pods take a while to be ready.
+const slowReplicas = 20
+
+// measureUpdate compares updates of a StatefulSet, by as many pods at a time as a replica of the set has, and of a set of as many pods: a large one
+// whose pods are ready at once, for its requests, and one whose pods are what an update waits for.
 func (b *bench) measureUpdate(ctx context.Context) error {
-	pods := b.updateReplicas * smallPods
-	var plain, grove renewal
-	statefulSet := b.statefulSet("renewed", pods)
-	_, err := b.live(ctx, statefulSet, func(ctx context.Context) (err error) {
+	plain, grove, err := b.updates(ctx, "renewed", b.updateReplicas, nil)
+	if err != nil {
+		return err
+	}
+	b.report.update(b.updateReplicas, plain, grove)
+	if plain, grove, err = b.updates(ctx, "slow", slowReplicas, unattended); err != nil {
+		return err
+	}
+	b.report.slowUpdate(slowReplicas, plain, grove)
+	return nil
+}
+
+// updates measures an update of a StatefulSet, and of a set of some replicas whose pods are as many, and are annotated.
+func (b *bench) updates(ctx context.Context, name string, replicas int, annotations map[string]string) (plain, grove renewal, err error) {
+	pods := replicas * smallPods
+	statefulSet := b.statefulSet(name, pods, annotations)
+	_, err = b.live(ctx, statefulSet, func(ctx context.Context) (err error) {
 		plain, err = b.renew(ctx, pods, func() error {
 			patch := fmt.Appendf(nil, `[{"op": "replace", "path": "/spec/template/spec/containers/0/env/0/value", "value": %q}]`, after)
-			_, err := b.core.AppsV1().StatefulSets(namespace).Patch(ctx, "renewed", types.JSONPatchType, patch, metav1.PatchOptions{})
+			_, err := b.core.AppsV1().StatefulSets(namespace).Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{})
 			return err
 		})
 		return err
 	})
 	if err != nil {
-		return err
+		return plain, grove, err
 	}
 	spec := tenPods()
-	spec.Replicas = int32(b.updateReplicas)
+	spec.Replicas = int32(replicas)
 	for i := range spec.Template.Cliques {
+		spec.Template.Cliques[i].Annotations = annotations
 		setVersion(&spec.Template.Cliques[i].Spec.PodSpec, before)
 	}
-	_, err = b.live(ctx, b.podCliqueSets("renewed", 1, pods, spec), func(ctx context.Context) (err error) {
+	_, err = b.live(ctx, b.podCliqueSets(name, 1, pods, spec), func(ctx context.Context) (err error) {
 		grove, err = b.renew(ctx, pods, func() error {
 			sets := b.grove.GroveV1alpha1().PodCliqueSets(namespace)
-			set, err := sets.Get(ctx, "renewed-0", metav1.GetOptions{})
+			set, err := sets.Get(ctx, name+"-0", metav1.GetOptions{})
 			if err != nil {
 				return err
 			}
@@ -68,11 +86,7 @@ func (b *bench) measureUpdate(ctx context.Context) error {
 		})
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	b.report.update(b.updateReplicas, plain, grove)
-	return nil
+	return plain, grove, err
 }
 
 // renew edits a workload, and measures until all of its pods are ready and of the new version.
@@ -95,10 +109,10 @@ func (b *bench) renew(ctx context.Context, pods int, edit func() error) (renewal
 }
 
 // statefulSet is a StatefulSet that updates as many pods at a time as a replica of the set beside it has.
-func (b *bench) statefulSet(name string, pods int) workload {
+func (b *bench) statefulSet(name string, pods int, annotations map[string]string) workload {
 	client := b.core.AppsV1().StatefulSets(namespace)
 	labels := map[string]string{"app": name}
-	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec()}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations}, Spec: podSpec()}
 	setVersion(&template.Spec, before)
 	object := &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

@@ -76,7 +76,8 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 	pods := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer()
 	groves := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).Grove().V1alpha1()
 	sets, podGangs := groves.PodCliqueSets().Informer(), groves.PodGangs().Informer()
-	if err := errors.Join(s.lag.follow(pods, podGangs), s.idle.follow(pods), s.renewed.add(pods)); err != nil {
+	played := &kubelet{ctx: ctx, core: core, bound: map[types.UID]bool{}, ended: map[types.UID]bool{}}
+	if err := errors.Join(s.lag.follow(pods, podGangs), s.idle.follow(pods), s.renewed.add(pods), played.follow(pods)); err != nil {
 		return nil, err
 	}
 	go podGangs.RunWithContext(ctx)

@@ -14,7 +14,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
-	"grove.io/grove/e2e/cluster"
 )
 
 // clients is how many sets are created or deleted at a time.
@@ -156,7 +155,7 @@ func chains(replicas int32) v1alpha1.PodCliqueSetSpec {
 		},
 	}
 	for i := range spec.Template.Cliques {
-		spec.Template.Cliques[i].Annotations = map[string]string{cluster.AnnotationNobody: cluster.AnnotationNobodyValue}
+		spec.Template.Cliques[i].Annotations = unattended
 	}
 	return spec
 }
