@@ -154,7 +154,7 @@ func (w *world) run(name string) {
 	case !plan.IsScheduled(pod) || plan.HasEnded(pod):
 	case w.IntN(6) == 0:
 		w.become(name, func(pod *corev1.Pod) { pod.Status = corev1.PodStatus{Phase: corev1.PodFailed} })
-	case w.IntN(20) == 0:
+	case w.IntN(8) == 0:
 		w.become(name, plantest.Succeeded)
 	default:
 		w.become(name, plantest.Pick[plantest.State](w.Rand, plantest.Ready, plantest.Ready, plantest.Unready))
