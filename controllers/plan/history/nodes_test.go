@@ -80,28 +80,30 @@ func (w *world) calmNodes() {
 	}
 }
 
-func (w *world) silent(node string) bool {
-	return w.live.nodes[node].Status.Conditions[0].Status == corev1.ConditionUnknown
+func (w *world) silent(node string) bool { return isSilent(w.live.nodes[node]) }
+
+func isSilent(node *corev1.Node) bool {
+	return node.Status.Conditions[0].Status == corev1.ConditionUnknown
 }
 
 // serves tells whether there is a node whose kubelet is heard, and isn't given up.
 func (w *world) serves(node string) bool {
 	found := w.live.nodes[node]
-	return found != nil && !w.silent(node) && len(found.Spec.Taints) == 0
+	return found != nil && !isSilent(found) && len(found.Spec.Taints) == 0
 }
 
-// isLost tells whether a node is lost by what its conditions and those of all others say: the rules of the design page, told anew.
-func (w *world) isLost(node string) bool {
-	found := w.live.nodes[node]
+// seemsLost tells whether a node is lost by what the caches have of it and of all others: the rules of the design page, told anew.
+func (w *world) seemsLost(node string) bool {
+	found := w.cache.nodes[node]
 	if found == nil || len(found.Spec.Taints) > 0 {
 		return true
 	}
-	silent := 0
-	for name := range w.live.nodes {
-		silent += int(plan.One(w.silent(name)))
+	silent, all := 0, len(w.cache.nodes)
+	for _, other := range w.cache.nodes {
+		silent += int(plan.One(isSilent(other)))
 	}
-	disrupted := silent == len(w.live.nodes) || silent >= 3 && float64(silent) >= 0.55*float64(len(w.live.nodes))
-	return w.silent(node) && w.now.Sub(found.Status.Conditions[0].LastTransitionTime.Time) >= grace && !disrupted
+	disrupted := silent == all || silent >= 3 && float64(silent) >= 0.55*float64(all)
+	return isSilent(found) && w.now.Sub(found.Status.Conditions[0].LastTransitionTime.Time) >= grace && !disrupted
 }
 
 // deleteLost plays what the controller of PodCliques does about nodes that are lost.
@@ -127,7 +129,7 @@ func (w *world) deleteLost(clique podclique.Clique) {
 			if found == nil || found.UID != pod.UID {
 				continue
 			}
-			if maps.Equal(w.cache.nodes, w.live.nodes) && !w.isLost(pod.Spec.NodeName) {
+			if !w.seemsLost(pod.Spec.NodeName) {
 				w.fault("pod %s was deleted as if its node were lost", pod.Name)
 			}
 			w.writes++
