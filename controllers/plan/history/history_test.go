@@ -51,12 +51,18 @@ func (w *world) step() {
 	w.now = w.now.Add(time.Second)
 	switch w.IntN(15) {
 	case 0, 1, 2:
-		w.seenSome()
+		if w.IntN(3) == 0 {
+			w.seen(-1)
+		} else {
+			w.seenSome()
+		}
 	case 3:
 		w.syncSet()
 	case 4, 5:
-		for _, name := range some(w, w.cache.cliques) {
-			w.syncClique(w.cache.cliques[name])
+		for range 1 + w.IntN(4) {
+			for _, name := range some(w, w.cache.cliques) {
+				w.syncClique(w.cache.cliques[name])
+			}
 		}
 	case 6:
 		for _, name := range some(w, w.cache.gangs) {
@@ -76,8 +82,10 @@ func (w *world) step() {
 	case 12:
 		w.shakeNodes()
 	default:
-		for _, name := range some(w, w.live.pods) {
-			w.run(name)
+		for range 1 + w.IntN(6) {
+			for _, name := range some(w, w.live.pods) {
+				w.run(name)
+			}
 		}
 	}
 }
