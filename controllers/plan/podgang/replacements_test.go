@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/plantest"
 	"grove.io/grove/controllers/plan/podgang"
 )
@@ -99,8 +100,21 @@ func TestReplacements(t *testing.T) {
 		}, "train-alone-0-0"},
 		"nothing before all PodCliques have the template": {nil, func(_ *testing.T, w *plantest.World) {
 			old(w, "train")
-			w.PodCliques["train-alone-0"].Spec.PodSpec.Containers[0].Image = "other"
+			alone := w.PodCliques["train-alone-0"]
+			alone.Spec.PodSpec.Containers[0].Image = "other"
+			alone.Annotations[v1alpha1.AnnotationUpdateTo] = plan.Clique{Object: alone}.TemplateHash()
 		}, ""},
+		"what is on its way out needs no turn": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train-worker-0-1")
+			old(w, "train-alone-0-0")
+			plantest.Terminating(w.Pod(t, "train-alone-0-0"))
+			delete(w.PodCliques["train-alone-0"].Annotations, v1alpha1.AnnotationUpdateTo)
+		}, "train-worker-0-1-0 train-worker-0-1-1"},
+		"a stage waits for all that come before": {func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.PodCliqueScalingGroups = nil },
+			func(t *testing.T, w *plantest.World) {
+				old(w, "train-alone")
+				plantest.Unready(w.Pod(t, "train-lead-0-0"))
+			}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := rolling(test.edit)
