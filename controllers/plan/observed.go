@@ -153,6 +153,11 @@ func (r Replica) PodsByName() map[string]*corev1.Pod {
 // Lives tells whether a pod is there and not on its way out.
 func Lives(pod *corev1.Pod) bool { return pod != nil && pod.DeletionTimestamp == nil }
 
+// HasEnded tells whether a pod has run to its end, well or not.
+func HasEnded(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
 // SchedulerGroupOf is the name of the scheduler's group that a pod is in; empty for none.
 func SchedulerGroupOf(pod *corev1.Pod) string {
 	if pod.Spec.SchedulingGroup == nil || pod.Spec.SchedulingGroup.PodGroupName == nil {

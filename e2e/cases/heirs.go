@@ -105,6 +105,23 @@ func ForeignRole() types.Feature {
 // Completion checks a set whose pods run to their end.
 func Completion() types.Feature {
 	return features.New("pods that run to their end").
+		Assess("aren't waited for by what a gang loses later", step(func(s *scope) {
+			clique := newClique("job", 3, 3)
+			clique.Spec.PodSpec.RestartPolicy = corev1.RestartPolicyNever
+			s.create(newSet("mixed", 1, clique))
+			s.waitUntilAvailable("mixed")
+			s.patch(pods, "mixed-job-0-0", `{"status": {"phase": "Succeeded", "conditions": [{"type": "Ready", "status": "False", "reason": "PodCompleted"}]}}`, "status")
+			before := s.get(pods, "mixed-job-0-1").GetUID()
+			s.delete(pods, "mixed-job-0-1", metav1.DeleteOptions{})
+			s.waitForReplacement(pods, "mixed-job-0-1", before)
+			s.eventually("a place for the pod that was lost", func() (string, error) {
+				pod, err := s.core.CoreV1().Pods(s.namespace).Get(s.ctx, "mixed-job-0-1", metav1.GetOptions{})
+				if err != nil || pod.Spec.NodeName != "" {
+					return "", err
+				}
+				return fmt.Sprintf("%+v", pod.Status.Conditions), nil
+			})
+		})).
 		Assess("complete the set", step(func(s *scope) {
 			clique := newClique("job", 2, 2)
 			clique.Spec.PodSpec.RestartPolicy = corev1.RestartPolicyNever

@@ -13,6 +13,7 @@ import (
 	"grove.io/grove/controllers/plan/plantest"
 	"grove.io/grove/controllers/plan/podclique"
 	"grove.io/grove/controllers/plan/podcliqueset"
+	"grove.io/grove/controllers/plan/podgang"
 	"grove.io/grove/controllers/plan/scalinggroup"
 )
 
@@ -23,6 +24,7 @@ func (w *world) syncClique(podClique *v1alpha1.PodClique) {
 		return
 	}
 	actions := clique.Actions(w.now)
+	w.deleteLost(clique)
 	for _, pod := range actions.Delete {
 		w.deleteByPlan(podClique, pod)
 	}
@@ -79,7 +81,9 @@ func (w *world) create(podClique *v1alpha1.PodClique, created podclique.NewPod) 
 			w.fault("pod %s names group %s, which isn't there to stay", pod.Name, created.Group)
 		}
 	}
+	w.mustBeItsTurn(podClique, pod.Name)
 	w.writes++
+	w.existed[pod.Name] = true
 	w.live.pods[pod.Name] = pod
 }
 
@@ -93,36 +97,44 @@ func (w *world) syncGang(object *v1alpha1.PodGang) {
 	if owner := w.live.gangs[object.Name]; !complete || !seen || owner == nil || owner.UID != object.UID || !maps.Equal(w.cache.groups, w.live.groups) {
 		return
 	}
-	names := gang.Names()
+	if w.scheduling.Gangs {
+		w.tell(gang)
+	}
+	for _, step := range gang.Replacements() {
+		for _, pod := range step.Pods {
+			w.replace(object.Name, pod)
+		}
+	}
+}
+
+// tell plays the backend. A group that pods name, also such as are on their way out, is never deleted: the scheduler would lose sight of them.
+func (w *world) tell(gang podgang.Gang) {
+	owner, names, placements := gang.Object().UID, gang.Names(), gang.Placements()
+	w.mustTell(gang, placements)
 	keep := maps.Clone(names.Any)
-	for _, placement := range gang.Placements() {
+	for _, placement := range placements {
 		for _, part := range placement.Groups {
 			before, exists := w.live.groups[part.Name]
-			if exists && (before.deleted || before.owner != object.UID) {
+			if exists && (before.deleted || before.owner != owner) {
 				keep[part.Name] = keep[part.Name] || names.Living[part.Name]
 				if !names.Living[part.Name] {
 					continue
 				}
 			}
 			keep[part.Name] = true
-			if wanted := (group{object.UID, part.Pods, before.deleted}); wanted != before {
+			if wanted := (group{owner, part.Pods, before.deleted, before.verdict}); wanted != before {
 				w.writes++
 				w.live.groups[part.Name] = wanted
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.live.groups)) {
-		if found := w.live.groups[name]; found.owner == object.UID && !keep[name] && !found.deleted {
-			if maps.Equal(w.cache.pods, w.live.pods) && slices.ContainsFunc(w.named(w.live.pods, name), plan.Lives) {
-				w.fault("group %s was deleted, and living pods name it", name)
+		if found := w.live.groups[name]; found.owner == owner && !keep[name] && !found.deleted {
+			if maps.Equal(w.cache.pods, w.live.pods) && len(w.named(w.live.pods, name)) > 0 {
+				w.fault("group %s was deleted, and pods name it", name)
 			}
 			w.writes++
 			w.deleteGroup(name)
-		}
-	}
-	for _, step := range gang.Replacements() {
-		for _, pod := range step.Pods {
-			w.replace(object.Name, pod)
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/plantest"
 )
@@ -30,7 +29,12 @@ func TestHistories(t *testing.T) {
 		seed := *first + i
 		random := rand.New(rand.NewPCG(seed, 1))
 		w := newWorld(random, plantest.RandomSet(random))
+		// Nodes have room for some of the pods, or many. In some worlds, PodGroups are served from some time on only.
+		w.addNode(1 + w.IntN(6))
+		w.addNode(plantest.Pick(random, 2, 10, 40))
+		served := plantest.Pick(random, 0, 0, 0, w.IntN(steps))
 		for step := range steps {
+			w.scheduling.Gangs = step >= served
 			w.step()
 			if len(w.faults) > 0 {
 				t.Fatalf("step %d: %v; repeat it with -args -seed %d -histories 1", step, w.faults, seed)
@@ -45,14 +49,20 @@ func TestHistories(t *testing.T) {
 // step is one thing that a user, the cluster or a controller does.
 func (w *world) step() {
 	w.now = w.now.Add(time.Second)
-	switch w.IntN(14) {
+	switch w.IntN(15) {
 	case 0, 1, 2:
-		w.seen(w.IntN(7))
+		if w.IntN(3) == 0 {
+			w.seen(-1)
+		} else {
+			w.seenSome()
+		}
 	case 3:
 		w.syncSet()
 	case 4, 5:
-		for _, name := range some(w, w.cache.cliques) {
-			w.syncClique(w.cache.cliques[name])
+		for range 1 + w.IntN(4) {
+			for _, name := range some(w, w.cache.cliques) {
+				w.syncClique(w.cache.cliques[name])
+			}
 		}
 	case 6:
 		for _, name := range some(w, w.cache.gangs) {
@@ -69,9 +79,13 @@ func (w *world) step() {
 	case 11:
 		// A restart lists everything anew.
 		w.seen(-1)
+	case 12:
+		w.shakeNodes()
 	default:
-		for _, name := range some(w, w.live.pods) {
-			w.run(name)
+		for range 1 + w.IntN(6) {
+			for _, name := range some(w, w.live.pods) {
+				w.run(name)
+			}
 		}
 	}
 }
@@ -136,99 +150,22 @@ func (w *world) user() {
 // run is what becomes of a pod.
 func (w *world) run(name string) {
 	switch pod := w.live.pods[name]; {
+	case plan.IsScheduled(pod) && !w.serves(pod.Spec.NodeName):
+		// Nobody runs it, nor ends it; but it may be evicted.
+		if w.IntN(4) == 0 {
+			w.deletePod(name)
+		}
 	case !plan.Lives(pod):
 		delete(w.live.pods, name)
 	case w.IntN(8) == 0:
 		w.deletePod(name)
-	case pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodFailed:
+	case !plan.IsScheduled(pod) || plan.HasEnded(pod):
 	case w.IntN(6) == 0:
-		w.change(name, func(pod *corev1.Pod) { pod.Status = corev1.PodStatus{Phase: corev1.PodFailed} })
+		w.become(name, func(pod *corev1.Pod) { pod.Status = corev1.PodStatus{Phase: corev1.PodFailed} })
+	case w.IntN(8) == 0:
+		w.become(name, plantest.Succeeded)
 	default:
-		w.change(name, plantest.Pick[plantest.State](w.Rand, plantest.Ready, plantest.Ready, plantest.Unready))
+		w.become(name, plantest.Pick[plantest.State](w.Rand, plantest.Ready, plantest.Ready, plantest.Unready))
 	}
 	w.finalize()
-}
-
-// schedule plays a scheduler that places the pods of a group once there are as many as it has to have, and others one by one.
-func (w *world) schedule() {
-	for _, name := range slices.Sorted(maps.Keys(w.live.pods)) {
-		pod := w.live.pods[name]
-		if !plan.Lives(pod) || pod.Spec.NodeName != "" || w.places > 0 && w.bound() >= w.places {
-			continue
-		}
-		if of := plan.SchedulerGroupOf(pod); of != "" {
-			living := slices.DeleteFunc(w.named(w.live.pods, of), func(pod *corev1.Pod) bool { return !plan.Lives(pod) })
-			if found, exists := w.live.groups[of]; !exists || len(living) < int(found.minCount) {
-				continue
-			}
-		}
-		w.change(name, plantest.Scheduled)
-	}
-}
-
-// bound is how many pods have a place.
-func (w *world) bound() int {
-	bound := 0
-	for _, pod := range w.live.pods {
-		if pod.Spec.NodeName != "" {
-			bound++
-		}
-	}
-	return bound
-}
-
-// settle lets everything but random events go on until nothing is written any more, and says what isn't as it should be then.
-func (w *world) settle() string {
-	for range 60 {
-		before := w.writes
-		w.now = w.now.Add(10 * time.Minute)
-		for name, pod := range w.live.pods {
-			if !plan.Lives(pod) {
-				delete(w.live.pods, name)
-			}
-		}
-		w.finalize()
-		w.schedule()
-		w.seen(-1)
-		w.syncSet()
-		w.seen(-1)
-		for _, name := range slices.Sorted(maps.Keys(w.cache.gangs)) {
-			w.syncGang(w.cache.gangs[name])
-			w.seen(5)
-		}
-		for _, name := range slices.Sorted(maps.Keys(w.cache.cliques)) {
-			w.syncClique(w.cache.cliques[name])
-		}
-		w.seen(-1)
-		w.describe()
-		if len(w.faults) > 0 {
-			return "while it settled:"
-		}
-		if w.writes == before {
-			return w.unsettled()
-		}
-	}
-	return "it never settles"
-}
-
-// unsettled says which pod is missing, too many, or waits for a place.
-func (w *world) unsettled() string {
-	wanted := map[string]bool{}
-	for _, podClique := range w.cache.cliques {
-		clique, _ := w.clique(podClique)
-		for id := range clique.Identities() {
-			wanted[id.Name] = true
-			if pod := w.live.pods[id.Name]; pod == nil {
-				return "pod " + id.Name + " is missing: " + clique.Waits(w.now)
-			} else if pod.Spec.NodeName == "" {
-				return "pod " + id.Name + " waits for a place for ever"
-			}
-		}
-	}
-	for name, pod := range w.live.pods {
-		if !wanted[name] {
-			return "pod " + name + " is of nobody's spec, but of " + pod.Labels[v1alpha1.LabelPodClique]
-		}
-	}
-	return ""
 }

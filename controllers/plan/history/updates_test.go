@@ -57,18 +57,19 @@ func newUpdates(random *rand.Rand) *updates {
 		MaxUnavailable: plantest.Pick(random, nil, ptr.To(intstr.FromInt32(2)), ptr.To(intstr.FromString("50%"))),
 	}
 	u := &updates{world: newWorld(random, set), strategy: set.Spec.UpdateStrategy}
+	places := 0
 	for _, config := range plan.TemplateOf(set).ScalingGroups {
 		for _, name := range config.CliqueNames {
-			u.places += int(set.Spec.Replicas * plan.ReplicasOf(config.Replicas) * u.podsOf(name))
+			places += int(set.Spec.Replicas * plan.ReplicasOf(config.Replicas) * u.podsOf(name))
 		}
 	}
 	for i := range set.Spec.Template.Cliques {
 		if clique := &set.Spec.Template.Cliques[i]; plan.TemplateOf(set).ScalingGroupOf[clique.Name] == nil {
-			u.places += int(set.Spec.Replicas * u.podsOf(clique.Name))
+			places += int(set.Spec.Replicas * u.podsOf(clique.Name))
 		}
 	}
-	// Without a place to spare, though a set without pods needs none.
-	u.places = max(u.places, 1)
+	// Without a place to spare.
+	u.addNode(places)
 	return u
 }
 
@@ -86,7 +87,7 @@ func (u *updates) step() {
 	u.now = u.now.Add(time.Second)
 	switch u.IntN(16) {
 	case 0, 1, 2:
-		u.seen(u.IntN(7))
+		u.seenSome()
 	case 3, 4:
 		u.seen(-1)
 	case 5:
@@ -146,7 +147,7 @@ func (u *updates) goOn(name string) {
 		delete(u.live.pods, name)
 		u.finalize()
 	case pod.Spec.NodeName != "" && !plan.IsReady(pod):
-		u.change(name, plantest.Ready)
+		u.become(name, plantest.Ready)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
@@ -28,6 +27,8 @@ type group struct {
 	owner    types.UID
 	minCount int32
 	deleted  bool
+	// verdict are the scheduler's words on it, if it doesn't fit.
+	verdict string
 }
 
 // state is what the API server has, or the caches. Nothing in it is changed, only replaced.
@@ -39,6 +40,7 @@ type state struct {
 	pods          map[string]*corev1.Pod
 	groups        map[string]group
 	revisions     map[string]*appsv1.ControllerRevision
+	nodes         map[string]*corev1.Node
 }
 
 type world struct {
@@ -48,9 +50,16 @@ type world struct {
 	uids        int
 	// replaced are the pods that the controller of a gang has deleted, by the gang's name.
 	replaced map[string][]*corev1.Pod
-	// places is how many pods nodes have room for; 0 for any number.
-	places int
-	// writes counts what controllers wrote.
+	// scheduling is what the scheduler can do.
+	scheduling plan.Scheduling
+	// nodes is how many nodes there ever were.
+	nodes int
+	// existed are the names of all pods that ever were, and most is how many of each pod group ever had a place at once.
+	existed map[string]bool
+	most    map[string]int32
+	// lacks are the pod groups that had no place for their minimum when all statuses were written last; none while nobody waits for that.
+	lacks map[string]bool
+	// writes counts what controllers, the scheduler and kubelets wrote.
 	writes int
 	// faults are the invariants that were broken.
 	faults []string
@@ -59,9 +68,12 @@ type world struct {
 func newWorld(random *rand.Rand, set *v1alpha1.PodCliqueSet) *world {
 	empty := func() state {
 		return state{set, map[string]*v1alpha1.PodCliqueScalingGroup{}, map[string]*v1alpha1.PodGang{}, map[string]*v1alpha1.PodClique{},
-			map[string]*corev1.Pod{}, map[string]group{}, map[string]*appsv1.ControllerRevision{}}
+			map[string]*corev1.Pod{}, map[string]group{}, map[string]*appsv1.ControllerRevision{}, map[string]*corev1.Node{}}
 	}
-	return &world{Rand: random, live: empty(), cache: empty(), now: time.Unix(1_800_000_000, 0), replaced: map[string][]*corev1.Pod{}}
+	return &world{
+		Rand: random, live: empty(), cache: empty(), now: time.Unix(1_800_000_000, 0), replaced: map[string][]*corev1.Pod{},
+		scheduling: plan.Scheduling{Gangs: true}, existed: map[string]bool{}, most: map[string]int32{},
+	}
 }
 
 func (w *world) uid() types.UID {
@@ -97,7 +109,13 @@ func (w *world) seen(kind int) {
 	if all || kind == 6 {
 		w.cache.revisions = maps.Clone(w.live.revisions)
 	}
+	if all || kind == 7 {
+		w.cache.nodes = maps.Clone(w.live.nodes)
+	}
 }
+
+// seenSome brings one kind of the caches up to date, whichever.
+func (w *world) seenSome() { w.seen(w.IntN(8)) }
 
 // syncSet plays the controller of sets. It doesn't plan before the caches have what it wrote, as the tracker sees to.
 func (w *world) syncSet() {
@@ -152,93 +170,6 @@ func (w *world) syncSet() {
 	}
 }
 
-// apply writes what a configuration says unless it is so already.
-func apply[T metav1.Object](w *world, to map[string]T, before, wanted T, spec func(T) any) {
-	if _, exists := to[wanted.GetName()]; !exists {
-		wanted.SetUID(w.uid())
-		wanted.SetGeneration(1)
-		wanted.SetManagedFields([]metav1.ManagedFieldsEntry{{
-			Manager: plan.SetManager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
-		}})
-	} else {
-		wanted.SetUID(before.GetUID())
-		wanted.SetGeneration(before.GetGeneration())
-		wanted.SetManagedFields(before.GetManagedFields())
-		if equality.Semantic.DeepEqual(before, wanted) {
-			return
-		}
-		if !equality.Semantic.DeepEqual(spec(before), spec(wanted)) {
-			wanted.SetGeneration(before.GetGeneration() + 1)
-		}
-	}
-	w.writes++
-	to[wanted.GetName()] = wanted
-}
-
-// deleteClique deletes a PodClique, and its pods with it.
-func (w *world) deleteClique(name string) {
-	podClique := w.live.cliques[name]
-	delete(w.live.cliques, name)
-	for _, pod := range w.live.pods {
-		if podClique != nil && metav1.IsControlledBy(pod, podClique) {
-			w.deletePod(pod.Name)
-		}
-	}
-}
-
-// deleteGang deletes a PodGang, and its groups with it.
-func (w *world) deleteGang(name string) {
-	gang := w.live.gangs[name]
-	delete(w.live.gangs, name)
-	for name, found := range w.live.groups {
-		if gang != nil && found.owner == gang.UID {
-			w.deleteGroup(name)
-		}
-	}
-}
-
-func (w *world) deletePod(name string) {
-	if pod := w.live.pods[name]; plan.Lives(pod) {
-		w.change(name, func(pod *corev1.Pod) { pod.DeletionTimestamp = ptr.To(metav1.NewTime(w.now)) })
-	}
-}
-
-func (w *world) deleteGroup(name string) {
-	if found, exists := w.live.groups[name]; exists {
-		found.deleted = true
-		w.live.groups[name] = found
-	}
-	w.finalize()
-}
-
-// finalize plays what removes the finalizers of groups.
-func (w *world) finalize() {
-	for name, found := range w.live.groups {
-		if found.deleted && !slices.ContainsFunc(w.named(w.live.pods, name), func(pod *corev1.Pod) bool {
-			return pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded
-		}) {
-			delete(w.live.groups, name)
-		}
-	}
-}
-
-// named are the pods that name a group, by name.
-func (w *world) named(pods map[string]*corev1.Pod, group string) []*corev1.Pod {
-	var found []*corev1.Pod
-	for _, name := range slices.Sorted(maps.Keys(pods)) {
-		if plan.SchedulerGroupOf(pods[name]) == group {
-			found = append(found, pods[name])
-		}
-	}
-	return found
-}
-
-func (w *world) change(name string, change func(*corev1.Pod)) {
-	pod := w.live.pods[name].DeepCopy()
-	change(pod)
-	w.live.pods[name] = pod
-}
-
 // schedulerGroup is what the caches have of a group for a gang, as the observer says it.
 func (w *world) schedulerGroup(gang *v1alpha1.PodGang) func(string) plan.SchedulerGroup {
 	return func(name string) plan.SchedulerGroup {
@@ -257,8 +188,10 @@ func (w *world) schedulerGroup(gang *v1alpha1.PodGang) func(string) plan.Schedul
 func (w *world) clique(podClique *v1alpha1.PodClique) (podclique.Clique, bool) {
 	gang := w.cache.gangs[podClique.Labels[v1alpha1.LabelPodGang]]
 	clique := podclique.Clique{Clique: plan.Clique{
-		Object: podClique, Set: w.cache.set, Gang: gang, Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(gang),
+		Object: podClique, Set: w.cache.set, Gang: gang, SchedulerGroups: w.schedulerGroup(gang),
+		Siblings: w.siblings(podClique.Labels[v1alpha1.LabelPodGang]),
 	}}
+	clique.Scheduling = w.scheduling.For(clique.Siblings)
 	if name := plan.ScalingGroupNameOf(w.cache.set, podClique); name != "" {
 		if clique.ScalingGroup = w.cache.scalingGroups[name]; clique.ScalingGroup == nil {
 			return clique, false
@@ -270,7 +203,6 @@ func (w *world) clique(podClique *v1alpha1.PodClique) (podclique.Clique, bool) {
 			clique.Pods = append(clique.Pods, pod)
 		}
 	}
-	clique.Siblings = w.siblings(podClique.Labels[v1alpha1.LabelPodGang])
 	return clique, true
 }
 
@@ -288,8 +220,15 @@ func (w *world) siblings(podGang string) []*corev1.Pod {
 // gang is a PodGang as the caches have it.
 func (w *world) gang(object *v1alpha1.PodGang) (podgang.Gang, bool) {
 	gang := podgang.Gang{Replica: plan.Replica{
-		Set: w.cache.set, Gang: object, Cliques: map[string]plan.Clique{}, Siblings: w.siblings(object.Name), Scheduling: plan.Scheduling{Gangs: true}, SchedulerGroups: w.schedulerGroup(object),
+		Set: w.cache.set, Gang: object, Cliques: map[string]plan.Clique{}, Siblings: w.siblings(object.Name), SchedulerGroups: w.schedulerGroup(object),
+		Verdicts: map[string]string{},
 	}}
+	gang.Scheduling = w.scheduling.For(gang.Siblings)
+	for name, found := range w.cache.groups {
+		if found.owner == object.UID {
+			gang.Verdicts[name] = found.verdict
+		}
+	}
 	for _, name := range podgang.PodCliquesOf(object) {
 		if podClique := w.cache.cliques[name]; podClique != nil {
 			clique, complete := w.clique(podClique)

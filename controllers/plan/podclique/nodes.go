@@ -84,7 +84,7 @@ func (c Clique) loses(pod *corev1.Pod) bool {
 		// Otherwise it has been deleted without its kubelet already, and something else holds it up.
 		return pod.DeletionGracePeriodSeconds == nil || *pod.DeletionGracePeriodSeconds > 0
 	default:
-		return owner.UID == c.Object.UID && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+		return owner.UID == c.Object.UID && !plan.HasEnded(pod)
 	}
 }
 

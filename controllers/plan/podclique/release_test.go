@@ -205,3 +205,31 @@ func TestSuccessorsWaitForTheName(t *testing.T) {
 		t.Errorf("the gang has run to its end, and it is said that %s", got)
 	}
 }
+
+// A unit that was terminated is placed as a gang again: as long as the scheduler counts a pod from before, it would place a part of it.
+func TestSuccessorsWaitForAllFromBeforeARestart(t *testing.T) {
+	clique := plantest.Clique(t, plantest.Workers(), "train-worker-0", plantest.AllPods)
+	clique.Pods = slices.DeleteFunc(clique.Pods, func(pod *corev1.Pod) bool { return pod.Name == "train-worker-0-0-0" })
+	clique.Siblings = clique.Pods
+	clique.Gang.Status.Units = []v1alpha1.UnitStatus{{Name: "train-0", Restarts: 1, TerminatedAt: ptr.To(metav1.NewMicroTime(plantest.Now))}}
+	if created := plantest.Names(clique.Actions(plantest.Now).Create); len(created) > 0 {
+		t.Errorf("pods %v are made", created)
+	}
+	if got, want := clique.Waits(plantest.Now), "pod train-worker-0-0-0 waits until pod train-worker-0-0-1 has ended, so that all are placed together"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	clique.Pods, clique.Siblings = nil, nil
+	if created := plantest.Names(clique.Actions(plantest.Now).Create); !slices.Contains(created, "train-worker-0-0-0") {
+		t.Errorf("once they are gone, pods %v are made", created)
+	}
+}
+
+// Surplus is in no group, or it would stand for a pod that the unit needs.
+func TestSurplusIsInNoGroup(t *testing.T) {
+	set := plantest.Workers()
+	set.Spec.Template.Cliques[2].Spec.Replicas, set.Spec.Template.Cliques[2].Spec.MinAvailable = ptr.To[int32](2), ptr.To[int32](1)
+	created := plantest.Clique(t, set, "train-alone-0", nil).Actions(plantest.Now).Create
+	if len(created) != 2 || created[0].Group != "train-0" || created[1].Group != "" {
+		t.Errorf("made are %+v", created)
+	}
+}

@@ -2,7 +2,6 @@ package podcliqueset_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
@@ -206,180 +204,6 @@ func TestServiceCanBeDisabled(t *testing.T) {
 	}
 	if got := observed.Removals().Services; len(got) != 1 || got[0] != service {
 		t.Errorf("a disabled Service that exists isn't removed: %v", got)
-	}
-}
-
-// A Role of the name that the set doesn't control is never bound: it may allow what nobody meant the pods to do.
-func TestRoleIsBoundOnceItIsTheSets(t *testing.T) {
-	set := plantest.Workers()
-	foreign := plantest.Observed(set)
-	foreign.Role.OwnerReferences = nil
-	other := plantest.Observed(set)
-	other.Role.OwnerReferences[0].UID = "other"
-	for name, test := range map[string]struct {
-		observed podcliqueset.Set
-		want     bool
-	}{
-		"not seen yet":      {podcliqueset.Set{Object: set}, false},
-		"nobody's":          {foreign, false},
-		"of an earlier set": {other, false},
-		"the set's":         {plantest.Observed(set), true},
-	} {
-		if binding := test.observed.Children().RoleBinding; (binding != nil) != test.want {
-			t.Errorf("a Role that is %s: bound is %v", name, binding != nil)
-		}
-	}
-}
-
-// Both fields of a podSpec that name an account mean the same, and the account can see the gang.
-func TestEveryAccountInUseIsBound(t *testing.T) {
-	set := plantest.Workers()
-	set.Spec.Template.Cliques[0].Spec.PodSpec.ServiceAccountName = "mine"
-	set.Spec.Template.Cliques[1].Spec.PodSpec.DeprecatedServiceAccount = "alias"
-	set.Spec.Template.Cliques[2].Spec.PodSpec.DeprecatedServiceAccount = "mine"
-	binding := plantest.Observed(set).Children().RoleBinding
-	var subjects []string
-	for _, subject := range binding.Subjects {
-		subjects = append(subjects, *subject.Name)
-	}
-	if diff := cmp.Diff([]string{"grove-train", "mine", "alias"}, subjects); diff != "" {
-		t.Errorf("subjects (-want +got):\n%s", diff)
-	}
-	if *binding.Name != "grove-train" || *binding.RoleRef.Name != "grove-train" {
-		t.Errorf("RoleBinding %s of Role %s", *binding.Name, *binding.RoleRef.Name)
-	}
-}
-
-// What others add to the account stays; what came from the namespace's default account, and has left it, goes.
-func TestImagePullSecrets(t *testing.T) {
-	secrets := func(names ...string) []corev1.LocalObjectReference {
-		var all []corev1.LocalObjectReference
-		for _, name := range names {
-			all = append(all, corev1.LocalObjectReference{Name: name})
-		}
-		return all
-	}
-	for name, test := range map[string]struct {
-		account    []corev1.LocalObjectReference // nil where there is none yet
-		taken      string
-		of         []corev1.LocalObjectReference
-		want       []string
-		annotation string
-	}{
-		"none":                                  {nil, "", nil, nil, ""},
-		"new":                                   {nil, "", secrets("a", "b"), []string{"a", "b"}, "a,b"},
-		"unchanged":                             {secrets("a", "b"), "a,b", secrets("a", "b"), []string{"a", "b"}, "a,b"},
-		"somebody added one":                    {secrets("mine", "a"), "a", secrets("a"), []string{"mine", "a"}, "a"},
-		"the default account has one more":      {secrets("a", "mine"), "a", secrets("a", "b"), []string{"a", "mine", "b"}, "a,b"},
-		"the default account has one less":      {secrets("a", "mine", "b"), "a,b", secrets("b"), []string{"mine", "b"}, "b"},
-		"the default account has none any more": {secrets("a", "mine"), "a", nil, []string{"mine"}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			observed := podcliqueset.Set{Object: plantest.Workers(), ImagePullSecrets: test.of}
-			if test.account != nil {
-				observed.Account = &corev1.ServiceAccount{ImagePullSecrets: test.account}
-				observed.Account.Annotations = map[string]string{v1alpha1.AnnotationPullSecrets: test.taken}
-			}
-			account := observed.Children().ServiceAccount
-			var got []string
-			for _, secret := range account.ImagePullSecrets {
-				got = append(got, *secret.Name)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("imagePullSecrets (-want +got):\n%s", diff)
-			}
-			if annotation := account.Annotations[v1alpha1.AnnotationPullSecrets]; annotation != test.annotation {
-				t.Errorf("the annotation is %q, want %q", annotation, test.annotation)
-			}
-		})
-	}
-}
-
-// A replica that is scaled too far keeps the PodGang that it has, and the others go on.
-func TestScaledTooFar(t *testing.T) {
-	observed := plantest.Observed(plantest.Workers())
-	observed.PodCliques["train-worker-1"].Spec.Replicas = ptr.To[int32](plan.MostPods)
-	children := observed.Children()
-	if len(children.Problems) != 1 || children.Problems[0].Reason != v1alpha1.ReasonTooManyPods ||
-		!strings.Contains(children.Problems[0].Message, "replica 1 is scaled to 10003 pods") {
-		t.Errorf("problems %v", children.Problems)
-	}
-	if len(children.PodGangs) != 1 || *children.PodGangs[0].Name != "train-0" {
-		t.Errorf("%d PodGangs are applied", len(children.PodGangs))
-	}
-	if len(children.PodCliques) != 6 {
-		t.Errorf("%d PodCliques are applied", len(children.PodCliques))
-	}
-	if removals := observed.Removals(); len(removals.PodGangs) > 0 {
-		t.Errorf("PodGang %s is removed", removals.PodGangs[0].Name)
-	}
-}
-
-// An autoscaler that knows no minimum writes 1. The gang is told of as many as are made.
-func TestReplicasBelowTheMinimumAreRaised(t *testing.T) {
-	set := plantest.Workers()
-	set.Spec.Replicas = 1
-	set.Spec.Template.Cliques[2].Spec.Replicas = ptr.To[int32](3) // and so is its minimum
-	set.Spec.Template.PodCliqueScalingGroups[0].Replicas = ptr.To[int32](4)
-	set.Spec.Template.PodCliqueScalingGroups[0].MinAvailable = ptr.To[int32](3)
-	observed := plantest.Observed(set)
-	others := []metav1.ManagedFieldsEntry{{Manager: "keda", Operation: "Update", Subresource: "scale", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}}
-	alone, group := observed.PodCliques["train-alone-0"], observed.ScalingGroups["train-group"]
-	alone.Spec.Replicas, alone.ManagedFields = ptr.To[int32](1), others
-	group.Spec.Replicas, group.ManagedFields = ptr.To[int32](1), others
-	children := observed.Children()
-	var podGroups []string
-	for _, podGroup := range children.PodGangs[0].Spec.PodGroups {
-		podGroups = append(podGroups, fmt.Sprintf("%s %d", *podGroup.Name, *podGroup.MinReplicas))
-	}
-	if diff := cmp.Diff([]string{
-		"train-alone-0 3", "train-lead-0-0 1", "train-worker-0-0 2", "train-lead-0-1 1", "train-worker-0-1 2", "train-lead-0-2 1", "train-worker-0-2 2",
-	}, podGroups); diff != "" {
-		t.Errorf("the base unit (-want +got):\n%s", diff)
-	}
-	if scaled := children.PodGangs[0].Spec.ScaledGroups; len(scaled) > 0 {
-		t.Errorf("%d scaled units", len(scaled))
-	}
-	for _, podClique := range children.PodCliques {
-		if *podClique.Name == "train-alone-0" && podClique.Spec.Replicas != nil {
-			t.Errorf("what the autoscaler wrote is overwritten with %d", *podClique.Spec.Replicas)
-		}
-	}
-	alone.Spec.Replicas, group.Spec.Replicas = ptr.To[int32](0), ptr.To[int32](0)
-	if podGroups := observed.Children().PodGangs[0].Spec.PodGroups; len(podGroups) > 0 {
-		t.Errorf("everything is off, and the base unit has %d pod groups", len(podGroups))
-	}
-}
-
-// An autoscaler keeps a PodClique below the template's new replicas, which are the minimum where the template says none.
-func TestMinAvailableIsTheTemplatesReplicas(t *testing.T) {
-	set := plantest.Workers()
-	clique := &set.Spec.Template.Cliques[2]
-	clique.Spec.AutoScalingConfig = &v1alpha1.AutoScalingConfig{MaxReplicas: 5}
-	observed := plantest.Observed(set)
-	clique.Spec.Replicas = ptr.To[int32](3)
-	podClique := plantest.Live(set, observed.Children()).PodCliques["train-alone-0"]
-	if *podClique.Spec.Replicas != 1 || *podClique.Spec.MinAvailable != 3 || plan.CliqueReplicas(podClique) != 3 {
-		t.Errorf("replicas %d, which amount to %d, minAvailable %d", *podClique.Spec.Replicas, plan.CliqueReplicas(podClique), *podClique.Spec.MinAvailable)
-	}
-}
-
-// Whoever deleted a set with --cascade=orphan, and makes it anew, keeps what its children were scaled to.
-func TestAdoptionKeepsReplicas(t *testing.T) {
-	set := plantest.Workers()
-	observed := plantest.Observed(set)
-	for _, podClique := range observed.PodCliques {
-		podClique.OwnerReferences = nil
-	}
-	orphan, group := observed.PodCliques["train-alone-0"], observed.ScalingGroups["train-group"]
-	orphan.Spec.Replicas, group.Spec.Replicas, group.OwnerReferences = ptr.To[int32](4), ptr.To[int32](3), nil
-	set.UID = "anew"
-	adopted := plantest.Live(set, observed.Children())
-	if got := *adopted.PodCliques["train-alone-0"].Spec.Replicas; got != 4 || !metav1.IsControlledBy(adopted.PodCliques["train-alone-0"], set) {
-		t.Errorf("an adopted PodClique has %d replicas, and owners %v", got, adopted.PodCliques["train-alone-0"].OwnerReferences)
-	}
-	if got := *adopted.ScalingGroups["train-group"].Spec.Replicas; got != 3 {
-		t.Errorf("an adopted scaling group has %d replicas", got)
 	}
 }
 

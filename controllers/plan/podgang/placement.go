@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 )
@@ -37,7 +39,7 @@ type PlacementGroup struct {
 	Name string
 	// TopologyKey is the node label of which all of the group has to share a value, beside the unit's own; empty for none.
 	TopologyKey string
-	// Pods is how many pods of the unit name the group, or will.
+	// Pods is how many pods of the unit name the group, or will. Those that have ended aren't among them while others need a place.
 	Pods int32
 }
 
@@ -48,7 +50,7 @@ func (p Placement) Divided() bool { return p.Groups[0].Name != p.Name }
 func (g Gang) Placements() []Placement {
 	t, i := plan.TemplateOf(g.Set), g.Object().Spec.ReplicaIndex
 	asked := t.Topology(i, g.Scheduling)
-	pods := g.PodsByName()
+	pods, restarts := g.PodsByName(), plan.RestartsOf(g.Object())
 	var placements []Placement
 	for _, unit := range g.Units() {
 		if len(unit.PodGroups) == 0 {
@@ -61,13 +63,13 @@ func (g Gang) Placements() []Placement {
 			Labels:            plan.Merge(plan.Mirrored(g.Set.Labels), plan.ReplicaLabels(g.Set, i)),
 			Annotations:       plan.Mirrored(g.Set.Annotations),
 		}
-		members := map[string]int32{}
+		members := map[string]members{}
 		for _, podGroup := range unit.PodGroups {
 			for n := range podGroup.MinReplicas {
 				// What a pod names can't be changed: one that was created as surplus, or before there were groups, doesn't count.
 				pod := pods[plan.PodName(podGroup.Name, n)]
 				if group := shape.Group(unit.Name, podGroup.PodCliqueName); pod == nil || plan.SchedulerGroupOf(pod) == group {
-					members[group]++
+					members[group] = members[group].with(pod, pod != nil && restarts.Outlived(pod, podGroup.Name))
 				}
 			}
 		}
@@ -77,11 +79,35 @@ func (g Gang) Placements() []Placement {
 	return placements
 }
 
+// members counts the pods of a unit that name a group, or will.
+type members struct {
+	pods, ended int32
+	// wait tells whether some need a place.
+	wait bool
+}
+
+// with adds a pod, which is nil if it doesn't exist.
+func (m members) with(pod *corev1.Pod, outlived bool) members {
+	m.pods++
+	m.wait = m.wait || pod == nil || !plan.IsScheduled(pod)
+	m.ended += plan.One(plan.Lives(pod) && plan.HasEnded(pod) && !outlived)
+	return m
+}
+
+// needed is how many the scheduler has to see. It forgets pods that have ended: if it were told of them, what is lost of a gang after one has
+// done its work would wait for ever. As long as none needs a place, nothing is changed for that.
+func (m members) needed() int32 {
+	if m.wait {
+		return m.pods - m.ended
+	}
+	return m.pods
+}
+
 // placementGroups are those that have members.
-func placementGroups(shape plan.Shape, unit string, members map[string]int32) []PlacementGroup {
+func placementGroups(shape plan.Shape, unit string, members map[string]members) []PlacementGroup {
 	var groups []PlacementGroup
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		group := PlacementGroup{Name: name, Pods: members[name]}
+		group := PlacementGroup{Name: name, Pods: members[name].needed()}
 		for _, part := range shape.Parts {
 			if name == shape.Group(unit, part.PodCliques[0]) {
 				group.TopologyKey = part.Key

@@ -138,6 +138,47 @@ func TestPlacementsCountWhatPodsName(t *testing.T) {
 	}
 }
 
+// A scheduler forgets pods that have ended, and what is lost after that needs a place all the same.
+func TestPlacementsLeaveOutWhatHasEnded(t *testing.T) {
+	failed := func(pod *corev1.Pod) {
+		plantest.Scheduled(pod)
+		pod.Status.Phase = corev1.PodFailed
+	}
+	for name, test := range map[string]struct {
+		worker, alone plantest.State // nil for none
+		restarts      int32
+		want          int32
+	}{
+		"one has succeeded, none needs a place":     {plantest.Succeeded, plantest.Ready, 0, 4},
+		"one has succeeded, another is lost":        {plantest.Succeeded, nil, 0, 3},
+		"one has succeeded, another isn't bound":    {plantest.Succeeded, plantest.Pending, 0, 3},
+		"one has failed, another is lost":           {failed, nil, 0, 3},
+		"both have ended":                           {plantest.Succeeded, plantest.Succeeded, 0, 4},
+		"none has ended, one is lost":               {plantest.Ready, nil, 0, 4},
+		"the unit was restarted, all comes anew":    {plantest.Succeeded, nil, 1, 4},
+		"what has ended goes, another is lost, too": {func(pod *corev1.Pod) { plantest.Succeeded(pod); pod.DeletionTimestamp = ptr.To(metav1.Now()) }, nil, 0, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+			test.worker(w.Pod(t, "train-worker-0-0-1"))
+			alone := w.Pod(t, "train-alone-0-0")
+			gang := w.Gang("train-0")
+			if test.alone == nil {
+				clique := gang.Cliques["train-alone-0"]
+				clique.Pods = nil
+				gang.Cliques["train-alone-0"] = clique
+			} else {
+				alone.Spec.NodeName, alone.Status = "", corev1.PodStatus{}
+				test.alone(alone)
+			}
+			gang.Object().Status.Units = []v1alpha1.UnitStatus{{Name: "train-0", Restarts: test.restarts}}
+			if base := gang.Placements()[0]; len(base.Groups) != 1 || base.Groups[0].Pods != test.want {
+				t.Errorf("the base unit is placed as %+v; want %d pods", base, test.want)
+			}
+		})
+	}
+}
+
 // What nobody but a person writes into a PodGang ends nothing.
 func TestAUnitWithoutPodGroups(t *testing.T) {
 	w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
@@ -187,6 +228,29 @@ func TestPlacementsMirrorTheSet(t *testing.T) {
 		if p.PriorityClassName != "high" {
 			t.Errorf("%s has the priority class %s", p.Name, p.PriorityClassName)
 		}
+	}
+}
+
+// A unit has the key of the domain that all of it has to be inside of, and a part of it that of its own.
+func TestPlacementsHaveTopologyKeys(t *testing.T) {
+	set := plantest.Workers()
+	set.Spec.ReplicaSpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+	set.Spec.Template.SchedulingPolicyConfig = &v1alpha1.SchedulingPolicyConfig{NetworkPackGroupConfigs: []v1alpha1.NetworkPackGroupConfig{
+		{CliqueNames: []string{"worker"}, WhenUnsatisfiable: corev1.DoNotSchedule},
+	}}
+	var got []podgang.Placement
+	for _, p := range plantest.Gangs(plantest.Observed(set), plantest.Everything)[0].Placements() {
+		got = append(got, podgang.Placement{Name: p.Name, TopologyKey: p.TopologyKey, Groups: p.Groups})
+	}
+	if diff := cmp.Diff([]podgang.Placement{
+		{Name: "train-0", TopologyKey: "zone", Groups: []podgang.PlacementGroup{
+			{Name: "train-0.pack-0", TopologyKey: "rack", Pods: 2}, {Name: "train-0.rest", Pods: 2},
+		}},
+		{Name: "train-0-group-1", Groups: []podgang.PlacementGroup{
+			{Name: "train-0-group-1.pack-0", TopologyKey: "rack", Pods: 2}, {Name: "train-0-group-1.rest", Pods: 1},
+		}},
+	}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

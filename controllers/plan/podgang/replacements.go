@@ -227,7 +227,8 @@ func (s stage) with(parts map[int32]*part) stage {
 func PodConcerns(before, after *corev1.Pod) bool {
 	return before.UID != after.UID || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) ||
 		!maps.Equal(before.Labels, after.Labels) || !equality.Semantic.DeepEqual(before.OwnerReferences, after.OwnerReferences) ||
-		isUp(before) != isUp(after) || plan.IsScheduled(before) != plan.IsScheduled(after) || changeConcerns(before, after)
+		isUp(before) != isUp(after) || plan.IsScheduled(before) != plan.IsScheduled(after) || plan.HasEnded(before) != plan.HasEnded(after) ||
+		changeConcerns(before, after)
 }
 
 // changeConcerns tells whether a change of a pod where it is has come further, or what may be changed of it.

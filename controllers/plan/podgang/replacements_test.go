@@ -5,11 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"grove.io/grove/apis/grove/v1alpha1"
+	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/plantest"
+	"grove.io/grove/controllers/plan/podgang"
 )
 
 // The replica has a scaling group of 3 replicas of lead-1 and worker-2, and the standalone clique alone of 3 pods, of which 1 is needed.
@@ -97,8 +100,21 @@ func TestReplacements(t *testing.T) {
 		}, "train-alone-0-0"},
 		"nothing before all PodCliques have the template": {nil, func(_ *testing.T, w *plantest.World) {
 			old(w, "train")
-			w.PodCliques["train-alone-0"].Spec.PodSpec.Containers[0].Image = "other"
+			alone := w.PodCliques["train-alone-0"]
+			alone.Spec.PodSpec.Containers[0].Image = "other"
+			alone.Annotations[v1alpha1.AnnotationUpdateTo] = plan.Clique{Object: alone}.TemplateHash()
 		}, ""},
+		"what is on its way out needs no turn": {nil, func(t *testing.T, w *plantest.World) {
+			old(w, "train-worker-0-1")
+			old(w, "train-alone-0-0")
+			plantest.Terminating(w.Pod(t, "train-alone-0-0"))
+			delete(w.PodCliques["train-alone-0"].Annotations, v1alpha1.AnnotationUpdateTo)
+		}, "train-worker-0-1-0 train-worker-0-1-1"},
+		"a stage waits for all that come before": {func(set *v1alpha1.PodCliqueSet) { set.Spec.Template.PodCliqueScalingGroups = nil },
+			func(t *testing.T, w *plantest.World) {
+				old(w, "train-alone")
+				plantest.Unready(w.Pod(t, "train-lead-0-0"))
+			}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := rolling(test.edit)
@@ -112,6 +128,36 @@ func TestReplacements(t *testing.T) {
 			slices.Sort(names)
 			if got := strings.Join(names, " "); got != test.want {
 				t.Errorf("replaces %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// A change of a pod wakes the gang's controller if it may change what the scheduler is told, or what an update does next, and only then.
+func TestPodConcerns(t *testing.T) {
+	for name, test := range map[string]struct {
+		change plantest.State
+		want   bool
+	}{
+		"nothing":                         {func(*corev1.Pod) {}, false},
+		"a container is started again":    {func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].RestartCount++ }, false},
+		"it isn't ready any more":         {plantest.Unready, true},
+		"it has succeeded, and was ready": {plantest.Succeeded, true},
+		"it is on its way out":            {plantest.Terminating, true},
+		"it isn't bound":                  {func(pod *corev1.Pod) { pod.Spec.NodeName = "" }, true},
+		"its labels are others":           {func(pod *corev1.Pod) { pod.Labels = map[string]string{} }, true},
+		"its owner is another":            {func(pod *corev1.Pod) { pod.OwnerReferences = nil }, true},
+		"it is another":                   {func(pod *corev1.Pod) { pod.UID = "other" }, true},
+		"it begins to be changed in place": {func(pod *corev1.Pod) {
+			pod.Annotations = map[string]string{v1alpha1.AnnotationInPlace: `{"resizing":true}`}
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := plantest.NewWorld(plantest.Workers(), plantest.Ready).Pod(t, "train-alone-0-0")
+			after := before.DeepCopy()
+			test.change(after)
+			if got := podgang.PodConcerns(before, after); got != test.want {
+				t.Errorf("it concerns the gang: %v", got)
 			}
 		})
 	}
