@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,8 +142,11 @@ func containerNamed(containers []corev1.Container, name string) *corev1.Containe
 }
 
 // Counts are those of each pod group of a PodClique, by the pod group's name.
-func (c Clique) Counts() map[string]*Counts {
-	pods, restarts, hash := c.PodsByName(), RestartsOf(c.Gang), c.TemplateHash()
+func (c Clique) Counts() map[string]*Counts { return c.countsOf(c.TemplateHash()) }
+
+// countsOf are the counts where pods of a hash are up to date.
+func (c Clique) countsOf(hash string) map[string]*Counts {
+	pods, restarts := c.PodsByName(), RestartsOf(c.Gang)
 	all := map[string]*Counts{}
 	for _, podGroup := range c.PodGroupNames() {
 		all[podGroup] = &Counts{}
@@ -250,11 +254,11 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 
 // Units are those of the replica, as its pods are.
 func (r Replica) Units() []Unit {
-	counted := map[string]*Counts{}
-	for _, clique := range r.Cliques {
-		for name, counts := range clique.Counts() {
-			counted[name] = counts
-		}
+	// A hash takes longer than all else that is looked at of a pod group, so it is computed once for all those of a PodClique.
+	counted, hashes := map[string]*Counts{}, make(map[string]string, len(r.Cliques))
+	for name, clique := range r.Cliques {
+		hashes[name] = clique.TemplateHash()
+		maps.Copy(counted, clique.countsOf(hashes[name]))
 	}
 	before := map[string]v1alpha1.PodGroupStatus{}
 	for _, status := range r.Gang.Status.PodGroups {
@@ -267,12 +271,13 @@ func (r Replica) Units() []Unit {
 			found.Counts, found.Outdated = *counts, counts.Pods-counts.Updated
 		}
 		if clique, ok := r.Cliques[group.PodCliqueName]; ok {
-			found.Desired, found.TemplateHash = clique.Replicas(), clique.TemplateHash()
+			found.Desired, found.TemplateHash = clique.Replicas(), hashes[group.PodCliqueName]
 		}
 		return found
 	})
+	records := UnitRecords(r.Gang)
 	for _, unit := range all {
-		available := UnitRecord(r.Gang, unit.Name).AvailableSince != nil
+		available := records[unit.Name].AvailableSince != nil
 		for n := range unit.PodGroups {
 			group := &unit.PodGroups[n]
 			was, known := before[group.Name]

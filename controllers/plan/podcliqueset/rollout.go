@@ -171,8 +171,9 @@ func (s Set) isOf(byPodClique map[string]string, i int32) bool {
 	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
 		return false
 	}
+	records := plan.UnitRecords(gang)
 	for _, unit := range plan.UnitsOf(gang) {
-		needed := unit.Base || plan.UnitRecord(gang, unit.Name).AvailableSince != nil
+		needed := unit.Base || records[unit.Name].AvailableSince != nil
 		for _, group := range unit.PodGroups {
 			if !groupDone(group, byPodClique[group.PodCliqueName], needed) {
 				return false
