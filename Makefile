@@ -60,6 +60,14 @@ bench: build ## measure Grove beside a plain Deployment, with default client rat
 	@go build -o bin/grove-bench ./e2e/cmd/bench
 	@bin/grove-bench -check; stock=$$?; bin/grove-bench -check -raise-limits -parts large && exit $$stock
 
+SIZES ?= 1000,3000,10000
+SHAPES ?= set,sets,groups
+
+.PHONY: bench-scale
+bench-scale: build ## measure SIZES (default 1000,3000,10000) pods in SHAPES (default set,sets,groups) beside a Deployment and bare pods; fails on a missed target
+	@go build -o bin/grove-bench ./e2e/cmd/bench
+	@bin/grove-bench -check -raise-limits -parts scale -sizes $(SIZES) -shapes $(SHAPES)
+
 .PHONY: lint
 lint: ## check formatting, go vet, staticcheck, what Prometheus and Grafana are given, and the Helm chart
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }

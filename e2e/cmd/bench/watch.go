@@ -59,9 +59,7 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		renewed: newTally(podRenewed),
 		idle:    newIdle(),
 	}
-	protobuf := rest.CopyConfig(config)
-	protobuf.ContentType = runtime.ContentTypeProtobuf
-	core, err := kubernetes.NewForConfig(protobuf)
+	pods, err := podInformer(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +71,6 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	pods := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer()
 	groves := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).Grove().V1alpha1()
 	sets, podGangs := groves.PodCliqueSets().Informer(), groves.PodGangs().Informer()
 	if err := errors.Join(s.lag.follow(pods, podGangs), s.idle.follow(pods), s.renewed.add(pods)); err != nil {
@@ -86,6 +83,17 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		followed = append(followed, s.between.follow(ctx, children.ForResource(resource).Informer()))
 	}
 	return s, errors.Join(followed...)
+}
+
+// podInformer watches the pods of a namespace once it runs.
+func podInformer(config *rest.Config, namespace string) (cache.SharedIndexInformer, error) {
+	protobuf := rest.CopyConfig(config)
+	protobuf.ContentType = runtime.ContentTypeProtobuf
+	core, err := kubernetes.NewForConfig(protobuf)
+	if err != nil {
+		return nil, err
+	}
+	return informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer(), nil
 }
 
 func podReady(object metav1.Object) bool {
