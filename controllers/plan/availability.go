@@ -234,12 +234,9 @@ func (u Unit) Succeeded() bool {
 // UnitsOf are the units of a PodGang as its status has them, in the order in which they are placed. One that has no pod groups is
 // left out, unless it is the base.
 func UnitsOf(gang *v1alpha1.PodGang) []Unit {
-	counted := make(map[string]v1alpha1.PodGroupStatus, len(gang.Status.PodGroups))
-	for _, status := range gang.Status.PodGroups {
-		counted[status.Name] = status
-	}
+	statusOf := statusesInOrder(gang.Status.PodGroups)
 	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
-		status := counted[group.Name]
+		status := statusOf(group.Name)
 		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Awaited: status.Awaited, Counts: Counts{
 			Updated:       status.Updated,
 			Unschedulable: status.Unschedulable,
@@ -250,6 +247,29 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 			Created:       status.Created,
 		}}
 	})
+}
+
+// statusesInOrder finds statuses of pod groups by name, empty ones where there is none. Usually they are asked for in the order that they have, as
+// they were written; a map of them is made only where they aren't, since gangs are looked at many times for each that is scaled.
+func statusesInOrder(statuses []v1alpha1.PodGroupStatus) func(podGroup string) *v1alpha1.PodGroupStatus {
+	next := 0
+	var byName map[string]*v1alpha1.PodGroupStatus
+	return func(podGroup string) *v1alpha1.PodGroupStatus {
+		if next < len(statuses) && statuses[next].Name == podGroup {
+			next++
+			return &statuses[next-1]
+		}
+		if byName == nil {
+			byName = make(map[string]*v1alpha1.PodGroupStatus, len(statuses))
+			for i := range statuses {
+				byName[statuses[i].Name] = &statuses[i]
+			}
+		}
+		if status := byName[podGroup]; status != nil {
+			return status
+		}
+		return &v1alpha1.PodGroupStatus{}
+	}
 }
 
 // Units are those of the replica, as its pods are.
@@ -295,7 +315,8 @@ func units(gang *v1alpha1.PodGang, count func(v1alpha1.PodGroup) PodGroup) []Uni
 		}
 		return counted
 	}
-	all := []Unit{{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups)}}
+	all := make([]Unit, 0, 1+len(gang.Spec.ScaledGroups))
+	all = append(all, Unit{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups)})
 	for _, scaled := range gang.Spec.ScaledGroups {
 		if len(scaled.PodGroups) > 0 {
 			all = append(all, Unit{Name: scaled.Name, PodGroups: countAll(scaled.PodGroups)})
