@@ -92,7 +92,7 @@ func printCurve(out io.Writer, curve []scaled) {
 	}
 	fmt.Fprintf(out, `
 By size and shape. A set is one of n/%[1]d replicas of %[1]d pods, sets are n/%[1]d of one such replica, groups is one set whose pods are all in a scaling group, with %[2]d pods
-in a replica at most. Requests are the operator's, seconds those of a processor until all pods are ready and %[3].0f s after, objects as long as their JSON:
+in a replica at most. Requests are the operator's, seconds those of a processor until all pods are ready and %.0[3]f s after, objects as long as their JSON:
 
 `, smallPods, mostPodsOfReplica, settling.Seconds())
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
