@@ -35,6 +35,8 @@ func (b *bench) requestsOf(from, to time.Time) (requests, error) {
 func describe(r cluster.Request) string {
 	what := r.Verb + " " + r.Resource
 	switch {
+	case strings.Contains(r.URI, "dryRun="):
+		return what + dryRun
 	case r.Code == http.StatusCreated && r.Verb == "patch":
 		return what + " (created)"
 	case r.Code >= http.StatusBadRequest:
@@ -52,11 +54,14 @@ func (r requests) total() int {
 	return total
 }
 
+// dryRun ends what was only tried: at its start the operator asks so what the API server serves.
+const dryRun = " (dry run)"
+
 // writes are those that change something.
 func (r requests) writes() int {
 	writes := 0
 	for what, count := range r {
-		if !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") {
+		if !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasSuffix(what, dryRun) {
 			writes += count
 		}
 	}
