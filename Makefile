@@ -60,6 +60,32 @@ bench: build ## measure Grove beside a plain Deployment, with default client rat
 	@go build -o bin/grove-bench ./e2e/cmd/bench
 	@bin/grove-bench -check; stock=$$?; bin/grove-bench -check -raise-limits -parts large && exit $$stock
 
+SIZES ?= 1000,3000,10000
+SHAPES ?= set,sets,groups
+
+.PHONY: bench-scale
+bench-scale: build ## measure SIZES (default 1000,3000,10000) pods in SHAPES (default set,sets,groups) beside a Deployment and bare pods; fails on a missed target
+	@go build -o bin/grove-bench ./e2e/cmd/bench
+	@bin/grove-bench -check -raise-limits -parts scale -sizes $(SIZES) -shapes $(SHAPES)
+
+BENCHSTAT := go tool -modfile=tools/go.mod benchstat
+PLAN_BASELINE := controllers/plan/testdata/plan.bench
+# Allocations are the same on every machine; all else that a benchmark says would make it another benchmark there.
+PLAN_ALLOCATIONS = set -o pipefail; go test ./controllers/plan -run '^$$' -bench '^BenchmarkPlan$$' -benchtime 3x -count 6 -cpu 1 | \
+	sed -n 's|^\(Benchmark[^[:space:]]*\)[[:space:]]*\([0-9]*\).*[[:space:]]\([0-9]* allocs/op\)$$|\1 \2 \3|p'
+
+.PHONY: bench-plan
+bench-plan: ## fail if planning allocates over 10 % more than when make plan-baseline was last run
+	@mkdir -p bin
+	@$(PLAN_ALLOCATIONS) > bin/plan.bench
+	@$(BENCHSTAT) $(PLAN_BASELINE) bin/plan.bench
+	@$(BENCHSTAT) -format csv $(PLAN_BASELINE) bin/plan.bench 2>/dev/null | awk -F, \
+		'$$6 ~ /^\+/ && $$6 + 0 > 10 { print "allocates more: " $$1 ", " $$2 " before, " $$4 " now"; more = 1 } END { exit more }'
+
+.PHONY: plan-baseline
+plan-baseline: ## record what planning allocates, for make bench-plan
+	@$(PLAN_ALLOCATIONS) > $(PLAN_BASELINE)
+
 .PHONY: lint
 lint: ## check formatting, go vet, staticcheck, what Prometheus and Grafana are given, and the Helm chart
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt needed:"; echo "$$unformatted"; exit 1; }

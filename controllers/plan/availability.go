@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,8 +142,11 @@ func containerNamed(containers []corev1.Container, name string) *corev1.Containe
 }
 
 // Counts are those of each pod group of a PodClique, by the pod group's name.
-func (c Clique) Counts() map[string]*Counts {
-	pods, restarts, hash := c.PodsByName(), RestartsOf(c.Gang), c.TemplateHash()
+func (c Clique) Counts() map[string]*Counts { return c.countsOf(c.TemplateHash()) }
+
+// countsOf are the counts where pods of a hash are up to date.
+func (c Clique) countsOf(hash string) map[string]*Counts {
+	pods, restarts := c.PodsByName(), RestartsOf(c.Gang)
 	all := map[string]*Counts{}
 	for _, podGroup := range c.PodGroupNames() {
 		all[podGroup] = &Counts{}
@@ -230,12 +234,9 @@ func (u Unit) Succeeded() bool {
 // UnitsOf are the units of a PodGang as its status has them, in the order in which they are placed. One that has no pod groups is
 // left out, unless it is the base.
 func UnitsOf(gang *v1alpha1.PodGang) []Unit {
-	counted := make(map[string]v1alpha1.PodGroupStatus, len(gang.Status.PodGroups))
-	for _, status := range gang.Status.PodGroups {
-		counted[status.Name] = status
-	}
+	statusOf := statusesInOrder(gang.Status.PodGroups)
 	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
-		status := counted[group.Name]
+		status := statusOf(group.Name)
 		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Awaited: status.Awaited, Counts: Counts{
 			Updated:       status.Updated,
 			Unschedulable: status.Unschedulable,
@@ -248,13 +249,36 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 	})
 }
 
+// statusesInOrder finds statuses of pod groups by name, empty ones where there is none. Usually they are asked for in the order that they have, as
+// they were written; a map of them is made only where they aren't, since gangs are looked at many times for each that is scaled.
+func statusesInOrder(statuses []v1alpha1.PodGroupStatus) func(podGroup string) *v1alpha1.PodGroupStatus {
+	next := 0
+	var byName map[string]*v1alpha1.PodGroupStatus
+	return func(podGroup string) *v1alpha1.PodGroupStatus {
+		if next < len(statuses) && statuses[next].Name == podGroup {
+			next++
+			return &statuses[next-1]
+		}
+		if byName == nil {
+			byName = make(map[string]*v1alpha1.PodGroupStatus, len(statuses))
+			for i := range statuses {
+				byName[statuses[i].Name] = &statuses[i]
+			}
+		}
+		if status := byName[podGroup]; status != nil {
+			return status
+		}
+		return &v1alpha1.PodGroupStatus{}
+	}
+}
+
 // Units are those of the replica, as its pods are.
 func (r Replica) Units() []Unit {
-	counted := map[string]*Counts{}
-	for _, clique := range r.Cliques {
-		for name, counts := range clique.Counts() {
-			counted[name] = counts
-		}
+	// A hash takes longer than all else that is looked at of a pod group, so it is computed once for all those of a PodClique.
+	counted, hashes := map[string]*Counts{}, make(map[string]string, len(r.Cliques))
+	for name, clique := range r.Cliques {
+		hashes[name] = clique.TemplateHash()
+		maps.Copy(counted, clique.countsOf(hashes[name]))
 	}
 	before := map[string]v1alpha1.PodGroupStatus{}
 	for _, status := range r.Gang.Status.PodGroups {
@@ -267,12 +291,13 @@ func (r Replica) Units() []Unit {
 			found.Counts, found.Outdated = *counts, counts.Pods-counts.Updated
 		}
 		if clique, ok := r.Cliques[group.PodCliqueName]; ok {
-			found.Desired, found.TemplateHash = clique.Replicas(), clique.TemplateHash()
+			found.Desired, found.TemplateHash = clique.Replicas(), hashes[group.PodCliqueName]
 		}
 		return found
 	})
+	records := UnitRecords(r.Gang)
 	for _, unit := range all {
-		available := UnitRecord(r.Gang, unit.Name).AvailableSince != nil
+		available := records[unit.Name].AvailableSince != nil
 		for n := range unit.PodGroups {
 			group := &unit.PodGroups[n]
 			was, known := before[group.Name]
@@ -290,7 +315,8 @@ func units(gang *v1alpha1.PodGang, count func(v1alpha1.PodGroup) PodGroup) []Uni
 		}
 		return counted
 	}
-	all := []Unit{{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups)}}
+	all := make([]Unit, 0, 1+len(gang.Spec.ScaledGroups))
+	all = append(all, Unit{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups)})
 	for _, scaled := range gang.Spec.ScaledGroups {
 		if len(scaled.PodGroups) > 0 {
 			all = append(all, Unit{Name: scaled.Name, PodGroups: countAll(scaled.PodGroups)})

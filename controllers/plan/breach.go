@@ -10,10 +10,13 @@ import (
 
 // BreachOf says what a unit that is below its minimum lacks, since when, and what happens next and when; nothing of one that isn't in breach.
 func BreachOf(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang, unit string) string {
+	record := UnitRecord(gang, unit)
+	if record.BreachedSince == nil {
+		return ""
+	}
 	units := UnitsOf(gang)
 	at := slices.IndexFunc(units, func(u Unit) bool { return u.Name == unit })
-	record := UnitRecord(gang, unit)
-	if at < 0 || record.BreachedSince == nil {
+	if at < 0 {
 		return ""
 	}
 	missed, pods := units[at].WithoutAwaited(), "1 more pod is"
@@ -41,6 +44,15 @@ func UnitRecord(gang *v1alpha1.PodGang, unit string) v1alpha1.UnitStatus {
 		}
 	}
 	return v1alpha1.UnitStatus{Name: unit}
+}
+
+// UnitRecords are the records of all of a gang's units, by their names: for those who look at many, of thousands at most.
+func UnitRecords(gang *v1alpha1.PodGang) map[string]v1alpha1.UnitStatus {
+	records := make(map[string]v1alpha1.UnitStatus, len(gang.Status.Units))
+	for _, record := range gang.Status.Units {
+		records[record.Name] = record
+	}
+	return records
 }
 
 // clock is a time as people read it.

@@ -8,8 +8,9 @@ func Done(gang *v1alpha1.PodGang, hashes map[string]string) bool {
 	if gang == nil || gang.Status.ObservedGeneration != gang.Generation {
 		return false
 	}
+	records := UnitRecords(gang)
 	for _, unit := range UnitsOf(gang) {
-		needed := unit.Base || UnitRecord(gang, unit.Name).AvailableSince != nil
+		needed := unit.Base || records[unit.Name].AvailableSince != nil
 		for _, group := range unit.PodGroups {
 			if !group.Done(hashes[group.PodCliqueName], needed) {
 				return false

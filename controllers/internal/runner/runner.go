@@ -97,14 +97,13 @@ func Children(name string, sync Sync) *Loop { return newLoop(name, sync, childWo
 func Statuses(name string, sync Sync) *Loop { return newLoop(name, sync, statusWorkers, statusDelay) }
 
 func newLoop(name string, sync Sync, workers int, delay time.Duration) *Loop {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry)
 	return &Loop{
 		name:       name,
 		sync:       sync,
 		workers:    workers,
 		delay:      delay,
 		reconciles: metrics.NewReconciles(name),
-		queue:      workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{Name: name}),
+		queue:      newQueue(name),
 	}
 }
 

@@ -18,6 +18,9 @@ func (sums *summary) look(set *v1alpha1.PodCliqueSet, gang *v1alpha1.PodGang) {
 	}
 	sums.failed += plan.One(gang.Status.Phase == v1alpha1.PodGangFailed)
 	for _, record := range gang.Status.Units {
+		if record.BreachedSince == nil && record.TerminatedAt == nil {
+			continue
+		}
 		breach, terminated := plan.BreachOf(set, gang, record.Name), plan.TerminationOf(gang, record.Name)
 		lost := cmp.Or(breach, terminated)
 		switch {

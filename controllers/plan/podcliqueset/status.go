@@ -137,19 +137,27 @@ func withoutConditions(status *v1alpha1.PodCliqueSetStatus) v1alpha1.PodCliqueSe
 // partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler and of pods that are changed where they are, that can't be
 // as they should. The first of them speaks, in its own words, for all parts that have problems.
 func (s Set) partProblems() []plan.Problem {
-	var problems []plan.Problem
-	add := func(conditions []metav1.Condition, kind string) {
-		condition := meta.FindStatusCondition(conditions, kind)
-		if condition != nil && condition.Status == metav1.ConditionFalse && plan.IsProblem(condition.Reason) {
-			problems = append(problems, plan.Problem{Reason: condition.Reason, Message: condition.Message})
+	return append(
+		problemsOf(s.PodCliques, func(c *v1alpha1.PodClique) []metav1.Condition { return c.Status.Conditions }, v1alpha1.ConditionResourcesApplied),
+		problemsOf(s.PodGangs, func(g *v1alpha1.PodGang) []metav1.Condition { return g.Status.Conditions },
+			v1alpha1.ConditionGangScheduling, v1alpha1.ConditionResourcesApplied)...)
+}
+
+// problemsOf are what conditions of some kinds say of parts, by name, that can't be as they should, in the order of names. Of thousands of parts hardly one
+// has any, so only those are put in order.
+func problemsOf[T any](parts map[string]T, conditions func(T) []metav1.Condition, kinds ...string) []plan.Problem {
+	found := map[string][]plan.Problem{}
+	for name, part := range parts {
+		for _, kind := range kinds {
+			condition := meta.FindStatusCondition(conditions(part), kind)
+			if condition != nil && condition.Status == metav1.ConditionFalse && plan.IsProblem(condition.Reason) {
+				found[name] = append(found[name], plan.Problem{Reason: condition.Reason, Message: condition.Message})
+			}
 		}
 	}
-	for _, podClique := range slices.SortedFunc(maps.Values(s.PodCliques), plan.ByName) {
-		add(podClique.Status.Conditions, v1alpha1.ConditionResourcesApplied)
-	}
-	for _, podGang := range slices.SortedFunc(maps.Values(s.PodGangs), plan.ByName) {
-		add(podGang.Status.Conditions, v1alpha1.ConditionGangScheduling)
-		add(podGang.Status.Conditions, v1alpha1.ConditionResourcesApplied)
+	var problems []plan.Problem
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		problems = append(problems, found[name]...)
 	}
 	if len(problems) < 2 {
 		return problems

@@ -32,8 +32,9 @@ func (g Gang) look() look {
 		created:   map[string]int32{},
 		wereUp:    map[string]bool{},
 	}
+	records := plan.UnitRecords(g.Object())
 	for _, unit := range plan.UnitsOf(g.Object()) {
-		up := plan.UnitRecord(g.Object(), unit.Name).AvailableSince != nil
+		up := records[unit.Name].AvailableSince != nil
 		for _, group := range unit.PodGroups {
 			l.created[group.Name], l.wereUp[group.Name] = group.Created, up
 		}

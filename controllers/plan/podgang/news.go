@@ -13,8 +13,9 @@ func News(set *v1alpha1.PodCliqueSet, podGang *v1alpha1.PodGang, before, after *
 	was, is := *podGang, *podGang
 	was.Status, is.Status = *before, *after
 	var news []plan.News
+	records := plan.UnitRecords(&was)
 	for _, record := range after.Units {
-		earlier := plan.UnitRecord(&was, record.Name)
+		earlier := records[record.Name]
 		part, up := fmt.Sprintf("status.units[%s]", record.Name), record.AvailableSince != nil && record.BreachedSince == nil
 		switch {
 		case terminated(earlier, record):

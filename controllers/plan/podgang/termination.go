@@ -57,10 +57,7 @@ func micro(t time.Time) *metav1.MicroTime {
 // record is what becomes of the records of the gang's units. What was terminated is counted on from the highest number that a pod bears: a
 // PodGang that was made anew knows of no restarts before.
 func (g Gang) record(units []plan.Unit, now time.Time) []v1alpha1.UnitStatus {
-	before := map[string]v1alpha1.UnitStatus{}
-	for _, record := range g.Object().Status.Units {
-		before[record.Name] = record
-	}
+	before := plan.UnitRecords(g.Object())
 	delay := plan.TemplateOf(g.Set).TerminationDelay()
 	var records []v1alpha1.UnitStatus
 	baseTerminated, updating := false, g.updating(units)

@@ -34,15 +34,18 @@ func (g ScalingGroup) Status(now time.Time) v1alpha1.PodCliqueScalingGroupStatus
 	replicas := map[int32]plan.GroupReplica{}
 	breach := ""
 	outdated := map[int32]bool{}
+	t := plan.TemplateOf(g.Set)
+	hashes := t.PodTemplateHashes()
 	for n, gang := range slices.SortedFunc(slices.Values(g.PodGangs), byReplica) {
-		here := plan.GroupReplicasOf(plan.UnitsOf(gang), g.Object.Name)
+		units := plan.UnitsOf(gang)
+		here, outdatedHere := plan.GroupReplicasOf(units, g.Object.Name), g.outdated(gang, units, t, hashes)
 		if message := g.breachIn(gang, here); message != "" && breach == "" {
 			breach = message
 		}
 		if n < mostReplicas {
-			status.ReplicaStatuses = append(status.ReplicaStatuses, replicaStatus(gang, here, g.outdated(gang)))
+			status.ReplicaStatuses = append(status.ReplicaStatuses, replicaStatus(gang, here, outdatedHere))
 		}
-		maps.Copy(outdated, g.outdated(gang))
+		maps.Copy(outdated, outdatedHere)
 		for index, replica := range here {
 			if n == 0 {
 				replicas[index] = replica
@@ -79,14 +82,15 @@ func replicaStatus(gang *v1alpha1.PodGang, here map[int32]plan.GroupReplica, out
 	return status
 }
 
-// outdated are the group replicas in a replica of the set that lack pods of the set's podSpecs, or have others.
-func (g ScalingGroup) outdated(gang *v1alpha1.PodGang) map[int32]bool {
-	t, hashes := plan.TemplateOf(g.Set), map[string]string{}
-	for j, hash := range t.PodTemplateHashes() {
+// outdated are the group replicas in a replica of the set that lack pods of the set's podSpecs, or have others. All's hashes are those of the
+// template's cliques, computed once for all replicas.
+func (g ScalingGroup) outdated(gang *v1alpha1.PodGang, units []plan.Unit, t plan.Template, all []string) map[int32]bool {
+	hashes := make(map[string]string, len(all))
+	for j, hash := range all {
 		hashes[plan.PodCliqueName(g.Set.Name, t.Cliques()[j].Name, gang.Spec.ReplicaIndex)] = hash
 	}
 	outdated := map[int32]bool{}
-	for _, unit := range plan.UnitsOf(gang) {
+	for _, unit := range units {
 		for _, group := range unit.PodGroups {
 			if group.PodCliqueScalingGroupName == g.Object.Name && group.GroupReplicaIndex != nil &&
 				(group.TemplateHash != hashes[group.PodCliqueName] || group.Outdated > 0 || group.Updated < group.Created) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,8 +26,8 @@ import (
 )
 
 const (
-	// runTimeout bounds a run; one needs nine minutes, and what the update of many replicas takes, one after the other.
-	runTimeout = 50 * time.Minute
+	// runTimeout bounds a run; one needs nine minutes, and what the update of many replicas takes, one after the other; scale needs less than an hour.
+	runTimeout = 2 * time.Hour
 	// stopTimeout bounds the clean-up.
 	stopTimeout = time.Minute
 	// namespace has everything that is measured.
@@ -34,19 +35,17 @@ const (
 )
 
 func main() {
-	b := &bench{parts: parts}
+	b := &bench{
+		parts:  slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return part == scalePart }),
+		sizes:  []int{1000, 3000, 10000},
+		shapes: shapes,
+	}
 	flag.StringVar(&b.operatorPath, "operator", "bin/grove-operator", "the operator's binary")
 	flag.StringVar(&b.initPath, "initc", "bin/grove-initc", "the binary of init containers")
 	flag.BoolVar(&b.raiseLimits, "raise-limits", false, "lift the client rate limits of kube-controller-manager and kube-scheduler, so that they throttle nothing")
-	flag.Func("parts", "measure these only, of "+strings.Join(parts, ","), func(value string) error {
-		for _, part := range strings.Split(value, ",") {
-			if !slices.Contains(parts, part) {
-				return fmt.Errorf("no part is named %q", part)
-			}
-		}
-		b.parts = strings.Split(value, ",")
-		return nil
-	})
+	flag.Func("parts", "measure these only, of "+strings.Join(parts, ",")+" (default: all but "+scalePart+")", someOf(parts, &b.parts))
+	flag.Func("shapes", "in what shape the part "+scalePart+" asks for pods, of "+strings.Join(shapes, ",")+" (default: all)", someOf(shapes, &b.shapes))
+	flag.Func("sizes", "how many pods the part "+scalePart+" asks for, multiples of 10 in ascending order (default 1000,3000,10000)", b.setSizes)
 	flag.StringVar(&b.backend, "scheduler-backend", "auto", "the operator's --scheduler-backend: none leaves each pod to itself, as those of a Deployment are")
 	flag.StringVar(&b.auditCopy, "audit-log", "", "keep the API server's audit log in this file")
 	flag.IntVar(&b.updateReplicas, "update-replicas", 100, "how many replicas of 10 pods the set has that is updated")
@@ -64,6 +63,35 @@ func main() {
 	}
 }
 
+// someOf reads a flag whose value is one or more words of a list.
+func someOf(list []string, words *[]string) func(value string) error {
+	return func(value string) error {
+		*words = strings.Split(value, ",")
+		for _, word := range *words {
+			if !slices.Contains(list, word) {
+				return fmt.Errorf("%q is none of %s", word, strings.Join(list, ","))
+			}
+		}
+		return nil
+	}
+}
+
+// setSizes reads the flag -sizes.
+func (b *bench) setSizes(value string) error {
+	b.sizes = nil
+	for number := range strings.SplitSeq(value, ",") {
+		size, err := strconv.Atoi(number)
+		if err != nil || size <= 0 || size%smallPods != 0 {
+			return fmt.Errorf("%q is no multiple of %d", number, smallPods)
+		}
+		b.sizes = append(b.sizes, size)
+	}
+	if !slices.IsSorted(b.sizes) {
+		return errors.New("they aren't in ascending order")
+	}
+	return nil
+}
+
 // bench is a cluster with an operator, and what is measured on it.
 type bench struct {
 	operatorPath string
@@ -73,6 +101,9 @@ type bench struct {
 	check        bool
 	auditCopy    string
 	parts        []string
+	// sizes and shapes are those of the part scale.
+	sizes  []int
+	shapes []string
 	// updateReplicas is how many replicas the set has that is updated.
 	updateReplicas int
 
@@ -102,22 +133,20 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
-// start brings up the cluster, nodes for twice the pods that exist at a time, and the operator.
+// start brings up the cluster, nodes with room to spare, and the operator.
 func (b *bench) start(ctx context.Context) error {
-	fleet := cluster.DefaultFleet()
-	fleet.NodesPerRack = 5
 	var err error
 	b.cluster, err = cluster.Start(ctx, cluster.Options{Audit: true, StockClientLimits: !b.raiseLimits, Progress: os.Stdout})
 	if err != nil {
 		return err
 	}
-	if err := b.cluster.AddNodes(ctx, fleet.Nodes()...); err != nil {
+	if err := b.cluster.AddNodes(ctx, b.fleet().Nodes()...); err != nil {
 		return err
 	}
 	if err := b.cluster.InstallCRDs(ctx); err != nil {
 		return err
 	}
-	if b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath, "--scheduler-backend="+b.backend); err != nil {
+	if err := b.startOperator(ctx); err != nil {
 		return err
 	}
 	config := b.cluster.RESTConfig()
@@ -127,7 +156,24 @@ func (b *bench) start(ctx context.Context) error {
 	if b.grove, err = versioned.NewForConfig(config); err != nil {
 		return err
 	}
-	b.seen, err = watchAll(ctx, config)
+	b.seen, err = watchAll(ctx, config, b.core)
+	return err
+}
+
+// fleet has room for twice the pods that exist at a time and, at the sizes of the part scale, for a quarter more than there are.
+func (b *bench) fleet() cluster.Fleet {
+	fleet := cluster.DefaultFleet()
+	fleet.NodesPerRack = 5
+	if slices.Contains(b.parts, scalePart) {
+		rack := int(fleet.Capacity.Pods().Value()) * fleet.Zones * fleet.RacksPerZone // pods on one node of each
+		fleet.NodesPerRack = max(fleet.NodesPerRack, slices.Max(b.sizes)*5/4/rack+1)
+	}
+	return fleet
+}
+
+// startOperator starts an operator in place of the one that was there, if any.
+func (b *bench) startOperator(ctx context.Context) (err error) {
+	b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath, "--scheduler-backend="+b.backend)
 	return err
 }
 

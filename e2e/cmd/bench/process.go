@@ -30,6 +30,12 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticksPerSecond, errors.Join(userErr, systemErr)
 }
 
+// resetPeakMemory lets peakMemory begin anew.
+func resetPeakMemory(pid int) error {
+	const peakOnly = "5" // proc_pid_clear_refs(5)
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte(peakOnly), 0)
+}
+
 // peakMemory is the largest resident set of a process so far, in bytes.
 func peakMemory(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

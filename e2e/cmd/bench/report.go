@@ -50,6 +50,7 @@ type report struct {
 	rows          []row
 	distributions []distribution
 	cpu           cpuTable
+	curve         []scaled
 }
 
 func (r *report) add(what, deployment, grove, figure, target string, met bool) {
@@ -187,6 +188,7 @@ func (r *report) print(out io.Writer, raiseLimits bool) {
 	}
 	table.Flush()
 	r.cpu.print(out)
+	printCurve(out, r.curve)
 	limits := "left at their defaults, 20 and 50 requests per second"
 	if raiseLimits {
 		limits = "raised to 10000 requests per second, so that they throttle nothing"

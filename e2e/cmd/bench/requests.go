@@ -16,7 +16,7 @@ const operatorAgent = "grove-operator"
 // requests are numbers of requests by what they ask for.
 type requests map[string]int
 
-// requestsOf counts the operator's requests from one time to another, watches and leases aside.
+// requestsOf counts the operator's requests from one time to another, watches, leases and neighbours aside.
 func (b *bench) requestsOf(from, to time.Time) (requests, error) {
 	all, err := cluster.Requests(b.cluster.AuditLog, operatorAgent, from, to)
 	if err != nil {
@@ -24,7 +24,7 @@ func (b *bench) requestsOf(from, to time.Time) (requests, error) {
 	}
 	counts := requests{}
 	for _, request := range all {
-		if request.Verb != "watch" && request.Resource != "leases" {
+		if request.Verb != "watch" && request.Resource != "leases" && request.Namespace != neighbours {
 			counts[describe(request)]++
 		}
 	}
@@ -35,6 +35,8 @@ func (b *bench) requestsOf(from, to time.Time) (requests, error) {
 func describe(r cluster.Request) string {
 	what := r.Verb + " " + r.Resource
 	switch {
+	case strings.Contains(r.URI, "dryRun="):
+		return what + dryRun
 	case r.Code == http.StatusCreated && r.Verb == "patch":
 		return what + " (created)"
 	case r.Code >= http.StatusBadRequest:
@@ -50,6 +52,20 @@ func (r requests) total() int {
 		total += count
 	}
 	return total
+}
+
+// dryRun ends what was only tried: at its start the operator asks so what the API server serves.
+const dryRun = " (dry run)"
+
+// writes are those that change something.
+func (r requests) writes() int {
+	writes := 0
+	for what, count := range r {
+		if !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ") && !strings.HasSuffix(what, dryRun) {
+			writes += count
+		}
+	}
+	return writes
 }
 
 // mostFirst are the keys, those with the highest numbers first.

@@ -49,8 +49,8 @@ type seen struct {
 	idle    *idle
 }
 
-// watchAll watches the namespace until the context ends. It returns once everything that exists has been seen.
-func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
+// watchAll watches the namespace, and plays the kubelet of pods that have none, until the context ends. It returns once everything that exists has been seen.
+func watchAll(ctx context.Context, config *rest.Config, core kubernetes.Interface) (*seen, error) {
 	s := &seen{
 		pods:    newTally(podReady),
 		sets:    newTally(setAvailable),
@@ -59,9 +59,7 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		renewed: newTally(podRenewed),
 		idle:    newIdle(),
 	}
-	protobuf := rest.CopyConfig(config)
-	protobuf.ContentType = runtime.ContentTypeProtobuf
-	core, err := kubernetes.NewForConfig(protobuf)
+	pods, err := podInformer(config, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +71,6 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	pods := informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer()
 	groves := groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)).Grove().V1alpha1()
 	sets, podGangs := groves.PodCliqueSets().Informer(), groves.PodGangs().Informer()
 	played := &kubelet{ctx: ctx, core: core, bound: map[types.UID]bool{}, ended: map[types.UID]bool{}}
@@ -87,6 +84,17 @@ func watchAll(ctx context.Context, config *rest.Config) (*seen, error) {
 		followed = append(followed, s.between.follow(ctx, children.ForResource(resource).Informer()))
 	}
 	return s, errors.Join(followed...)
+}
+
+// podInformer watches the pods of a namespace once it runs.
+func podInformer(config *rest.Config, namespace string) (cache.SharedIndexInformer, error) {
+	protobuf := rest.CopyConfig(config)
+	protobuf.ContentType = runtime.ContentTypeProtobuf
+	core, err := kubernetes.NewForConfig(protobuf)
+	if err != nil {
+		return nil, err
+	}
+	return informers.NewSharedInformerFactoryWithOptions(core, 0, informers.WithNamespace(namespace)).Core().V1().Pods().Informer(), nil
 }
 
 func podReady(object metav1.Object) bool {

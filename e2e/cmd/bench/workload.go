@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -72,8 +73,15 @@ func (b *bench) createService(ctx context.Context, name string, selector map[str
 	return err
 }
 
-// bareGangs are pods and PodGroups of the sizes of those that pairs has, made by this program: what gangs cost whoever makes them.
-func (b *bench) bareGangs(name string, gangs int) workload {
+// bareGangs are pods and PodGroups as sets have them of which each replica has units of some sizes, made by this program: what gangs cost whoever
+// makes them.
+func (b *bench) bareGangs(name string, replicas int, units ...int) workload {
+	gangs := replicas * len(units)
+	sizeOf := func(gang int) int { return units[gang%len(units)] }
+	var gangOf []int // of each pod
+	for gang := range gangs {
+		gangOf = append(gangOf, slices.Repeat([]int{gang}, sizeOf(gang))...)
+	}
 	labels := map[string]string{"app": name}
 	each := func(n int, do func(i int) error) error {
 		errs := make([]error, n)
@@ -83,22 +91,22 @@ func (b *bench) bareGangs(name string, gangs int) workload {
 	group := func(gang int) string { return fmt.Sprintf("%s-%d", name, gang) }
 	all := metav1.ListOptions{LabelSelector: "app=" + name}
 	return workload{
-		name: fmt.Sprintf("bare PodGroups (%d) of %d pods", gangs, podsOfPair),
-		pods: gangs * podsOfPair,
+		name: fmt.Sprintf("bare PodGroups (%d) with %d pods", gangs, len(gangOf)),
+		pods: len(gangOf),
 		create: func(ctx context.Context) error {
 			err := b.createService(ctx, name, labels)
 			if err != nil {
 				return err
 			}
-			err = each(gangs*podsOfPair, func(i int) error {
+			err = each(len(gangOf), func(i int) error {
 				pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", name, i), Labels: labels}, Spec: podSpec()}
-				pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To(group(i / podsOfPair))}
+				pod.Spec.SchedulingGroup = &corev1.PodSchedulingGroup{PodGroupName: ptr.To(group(gangOf[i]))}
 				_, err := b.core.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
 				return err
 			})
 			return errors.Join(err, each(gangs, func(gang int) error {
 				podGroup := &schedulingv1beta1.PodGroup{ObjectMeta: metav1.ObjectMeta{Name: group(gang), Labels: labels}}
-				podGroup.Spec.SchedulingPolicy.Gang = &schedulingv1beta1.GangSchedulingPolicy{MinCount: podsOfPair}
+				podGroup.Spec.SchedulingPolicy.Gang = &schedulingv1beta1.GangSchedulingPolicy{MinCount: int32(sizeOf(gang))}
 				_, err := b.core.SchedulingV1beta1().PodGroups(namespace).Create(ctx, podGroup, metav1.CreateOptions{})
 				return err
 			}))
@@ -159,6 +167,9 @@ func chains(replicas int32) v1alpha1.PodCliqueSetSpec {
 	}
 	return spec
 }
+
+// tenPodsUnits are how many pods the units of a replica of tenPods have: the base, which one group replica is in, and the other group replica.
+var tenPodsUnits = []int{6, 4}
 
 // tenPods is a set of one replica: a clique of 2 pods, and a scaling group of 2 replicas of 4 pods in 2 cliques.
 func tenPods() v1alpha1.PodCliqueSetSpec {
