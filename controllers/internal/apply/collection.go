@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,7 @@ type CollectionClient interface {
 // mostSpared bounds how many names a request can leave out, which makes it longer. Beyond it, garbage collection does the work.
 const mostSpared = 100
 
-// Spared are the names of the objects in a cache of one namespace that are labelled as a set's, and aren't to go with it.
+// Spared are the names of the objects in a cache of one namespace that are labelled as a set's, and aren't to go with it, in their order.
 func Spared(store cache.Indexer, namespace, set string, goes func(metav1.Object) bool) []string {
 	var spared []string
 	for _, obj := range store.List() {
@@ -30,6 +31,7 @@ func Spared(store cache.Indexer, namespace, set string, goes func(metav1.Object)
 			spared = append(spared, object.GetName())
 		}
 	}
+	slices.Sort(spared)
 	return spared
 }
 
