@@ -45,6 +45,7 @@ func Chaos(seed uint64, duration time.Duration) types.Feature {
 			c.begin()
 			terminations := c.watchTerminations()
 			for end := time.Now().Add(duration); ; {
+				c.do(c.disturbance())
 				for range chaosDeeds {
 					c.doSomething()
 					c.pause()
@@ -85,7 +86,8 @@ type chaos struct {
 func (c *chaos) begin() {
 	c.Helper()
 	c.first, c.second = c.newInstance(), c.newInstance()
-	c.run(c.first, 0)
+	// This one has the clock that is wrong at times built, too, before anything is to happen at a time.
+	c.run(c.first, time.Second)
 	c.foreigners = c.newForeigners()
 	c.steady = c.newSteady()
 	c.foreigners = append(c.foreigners, c.steady.newForeigners()...)
@@ -120,14 +122,32 @@ func (c *chaos) sets() []*v1alpha1.PodCliqueSet {
 	return []*v1alpha1.PodCliqueSet{web, job, packedSet}
 }
 
+// deed is something that may be done.
+type deed struct {
+	weight int
+	// counts is how it is counted.
+	counts string
+	// do says what it has done.
+	do func() string
+}
+
+func (c *chaos) disturbance() deed {
+	return deed{8, "changes of what goes wrong between operators and the API server", c.disturb}
+}
+
+func (c *chaos) do(d deed) {
+	c.Helper()
+	said := d.do()
+	if !strings.HasPrefix(said, nothing) {
+		c.counts.Add(d.counts)
+	}
+	c.say(said)
+}
+
 // doSomething does one thing at random. The weights make what ends a process rare, since it takes long.
 func (c *chaos) doSomething() {
 	c.Helper()
-	deeds := []struct {
-		weight int
-		counts string
-		do     func() string
-	}{
+	deeds := []deed{
 		{8, "sets scaled", func() string { return c.scale(podCliqueSets, 4) }},
 		{6, "PodCliques scaled", func() string { return c.scale(podCliques, 5) }},
 		{6, "scaling groups scaled", func() string { return c.scale(scalingGroups, 4) }},
@@ -146,7 +166,7 @@ func (c *chaos) doSomething() {
 		{4, "steady sets updated", c.updateSteady},
 		{8, "operators killed and replaced", c.killOperator},
 		{5, "second operators started or ended", c.startOrEndSecond},
-		{8, "changes of what goes wrong between operators and the API server", c.disturb},
+		c.disturbance(),
 		{1, "control planes killed and restarted", c.killControlPlane},
 	}
 	sum := 0
@@ -156,14 +176,16 @@ func (c *chaos) doSomething() {
 	n := c.random.IntN(sum)
 	for _, deed := range deeds {
 		if n -= deed.weight; n < 0 {
-			said := deed.do()
-			if !strings.HasPrefix(said, nothing) {
-				c.counts.Add(deed.counts)
-			}
-			c.Logf("%s %s", time.Now().Format(clock), said)
+			c.do(deed)
 			return
 		}
 	}
+}
+
+// say logs what was done, and when.
+func (c *chaos) say(said string) {
+	c.Helper()
+	c.Logf("%s %s", time.Now().Format(clock), said)
 }
 
 func (c *chaos) pause() {
@@ -199,5 +221,5 @@ func (c *chaos) settle() {
 		}
 		return deviation, err
 	})
-	c.Logf("%s all is as the specs say", time.Now().Format(clock))
+	c.say("all is as the specs say")
 }
