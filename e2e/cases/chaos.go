@@ -46,6 +46,7 @@ func Chaos(seed uint64, duration time.Duration) types.Feature {
 			terminations := c.watchTerminations()
 			for end := time.Now().Add(duration); ; {
 				c.do(c.disturbance())
+				c.do(c.update())
 				for range chaosDeeds {
 					c.doSomething()
 					c.pause()
@@ -135,6 +136,8 @@ func (c *chaos) disturbance() deed {
 	return deed{8, "changes of what goes wrong between operators and the API server", c.disturb}
 }
 
+func (c *chaos) update() deed { return deed{4, "updates of the steady set", c.updateSteady} }
+
 func (c *chaos) do(d deed) {
 	c.Helper()
 	said := d.do()
@@ -163,7 +166,7 @@ func (c *chaos) doSomething() {
 		{3, "nodes lost or given back", c.loseNode},
 		{4, "sets edited", c.edit},
 		{4, "sets recreated", c.recreate},
-		{4, "steady sets updated", c.updateSteady},
+		c.update(),
 		{8, "operators killed and replaced", c.killOperator},
 		{5, "second operators started or ended", c.startOrEndSecond},
 		c.disturbance(),
