@@ -167,7 +167,7 @@ func (c *chaos) doSomething() {
 		{4, "sets edited", c.edit},
 		{4, "sets recreated", c.recreate},
 		c.update(),
-		{8, "operators killed and replaced", c.killOperator},
+		{12, "operators killed and replaced", c.killOperator},
 		{5, "second operators started or ended", c.startOrEndSecond},
 		c.disturbance(),
 		{1, "control planes killed and restarted", c.killControlPlane},
