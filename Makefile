@@ -40,7 +40,7 @@ unit: ## run the tests that need no control plane
 CHAOS_DURATION ?= 30m
 
 .PHONY: chaos
-chaos: control-plane ## scale, delete, edit, recreate, crash at random for CHAOS_DURATION (default 30m), and check where it ends; SEED repeats a run
+chaos: control-plane ## scale, delete, edit, recreate, crash, lose and delay answers at random for CHAOS_DURATION (default 30m), and check where it ends; SEED repeats a run
 	go test $(RACE) -count=1 -v -timeout 3h ./e2e/suites/chaos -chaos-duration=$(CHAOS_DURATION) $(if $(SEED),-seed=$(SEED))
 
 FUZZ_TIME ?= 10m

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/internal/apply"
 	"grove.io/grove/controllers/internal/cluster"
 	"grove.io/grove/controllers/internal/clustertest"
@@ -88,5 +89,26 @@ func TestCalls(t *testing.T) {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A pod that looks like one of the gang's, and is controlled by somebody else, isn't among those that a restart of the gang waits for.
+func TestPodsOfOthersHoldNothingUp(t *testing.T) {
+	restarted := func(clique *plan.Clique) {
+		gang := clique.Gang
+		gang.Status.Units = []v1alpha1.UnitStatus{{Name: gang.Name, Restarts: 1, TerminatedAt: ptr.To(metav1.NowMicro())}}
+	}
+	objects := workers(t, nil, restarted)
+	want := clustertest.Calls(t, loops, objects...)
+	if len(want) == 0 {
+		t.Fatal("nothing is made after a restart")
+	}
+	owner := metav1.NewControllerRef(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "other", UID: "other"}}, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	for _, pod := range plantest.Clique(t, plantest.Workers(), "train-worker-0", plantest.AllPods).Pods {
+		pod.Name, pod.UID, pod.OwnerReferences = "other-"+pod.Name, types.UID("other-"+pod.Name), []metav1.OwnerReference{*owner}
+		objects = append(objects, pod)
+	}
+	if diff := cmp.Diff(want, clustertest.Calls(t, loops, objects...)); diff != "" {
+		t.Errorf("calls (-without pods of others +with them):\n%s", diff)
 	}
 }

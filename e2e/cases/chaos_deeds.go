@@ -30,7 +30,7 @@ func ownedOrSet(kind schema.GroupVersionResource) string {
 	if kind == podCliqueSets {
 		return ""
 	}
-	return v1alpha1.LabelManagedBy + "=" + v1alpha1.ManagedBy
+	return v1alpha1.LabelManagedBy + "=" + v1alpha1.ManagedBy + ",!" + labelForeign
 }
 
 // must fails the test on an error, but for what was gone, or another one, meanwhile.
@@ -158,14 +158,6 @@ func (c *chaos) mendAll() {
 	for _, pod := range c.podsThat(broken) {
 		c.report(&pod, readiness(true))
 	}
-}
-
-func (c *chaos) killOperator() string {
-	c.Helper()
-	c.must(c.operator.Kill())
-	c.pause()
-	c.operator = c.startOperator()
-	return "kill the operator and start another"
 }
 
 func (c *chaos) killControlPlane() string {

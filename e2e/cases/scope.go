@@ -43,6 +43,8 @@ type Env struct {
 	Kind *cluster.Kind
 	// StartOperator runs an operator with flags until it is stopped, for cases that need operators of their own.
 	StartOperator func(ctx context.Context, flags ...string) (*cluster.Operator, error)
+	// StartSkewed is StartOperator for one whose clock is ahead by some time, or behind if that is negative.
+	StartSkewed func(ctx context.Context, ahead time.Duration, flags ...string) (*cluster.Operator, error)
 	// StartEarlier runs the operator as it was at a commit until it is stopped; cluster.ErrNoCommit if the repository doesn't have it.
 	StartEarlier func(ctx context.Context, commit string) (*cluster.Operator, error)
 	// KillControlPlane and StartControlPlane end the control plane but for etcd as a crash would, and start it again, for cases that

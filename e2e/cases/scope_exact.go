@@ -102,6 +102,9 @@ func (w world) facts() facts {
 			if kind != podCliqueSets && kind != podGroups && kind != compositePodGroups && object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
 				continue
 			}
+			if _, foreign := object.GetLabels()[labelForeign]; foreign {
+				continue
+			}
 			text := w.describe(kind, name)
 			if kind != podGroups {
 				if owner := metav1.GetControllerOf(object); kind != podCliqueSets && (owner == nil || !w.uids[owner.UID]) {

@@ -34,10 +34,7 @@ func (s *scope) watchPods(set string, names []string, wrong func(ready map[strin
 	if err != nil {
 		s.Fatal(err)
 	}
-	w := &podWatch{played: s.Kind == nil, ready: map[string]bool{}, deleted: map[string]int{}, awaited: map[int][]chan struct{}{}}
-	for _, name := range names {
-		w.ready[name] = true
-	}
+	w := s.newPodWatch(names)
 	w.watch, err = s.core.CoreV1().Pods(s.namespace).Watch(s.ctx, metav1.ListOptions{LabelSelector: ofSet(set), ResourceVersion: list.ResourceVersion})
 	if err != nil {
 		s.Fatal(err)
@@ -52,6 +49,14 @@ func (s *scope) watchPods(set string, names []string, wrong func(ready map[strin
 	return w
 }
 
+func (s *scope) newPodWatch(names []string) *podWatch {
+	w := &podWatch{played: s.Kind == nil, ready: map[string]bool{}, deleted: map[string]int{}, awaited: map[int][]chan struct{}{}}
+	for _, name := range names {
+		w.ready[name] = true
+	}
+	return w
+}
+
 func (w *podWatch) see(event watch.EventType, pod *corev1.Pod, wrong func(ready map[string]bool) string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,9 +67,18 @@ func (w *podWatch) see(event watch.EventType, pod *corev1.Pod, wrong func(ready 
 	if event == watch.Deleted {
 		w.deleted[pod.Name]++
 	}
-	w.ready[pod.Name] = event != watch.Deleted && pod.DeletionTimestamp == nil && isReady(pod) && (!w.played || hasItsImages(pod))
+	w.ready[pod.Name] = event != watch.Deleted && w.isUp(pod)
+	w.judge(fmt.Sprintf("%s %s", event, pod.Name), wrong)
+}
+
+func (w *podWatch) isUp(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && isReady(pod) && (!w.played || hasItsImages(pod))
+}
+
+// judge remembers what is wrong with a state, if it is the first that is.
+func (w *podWatch) judge(with string, wrong func(ready map[string]bool) string) {
 	if says := wrong(w.ready); says != "" && w.broken == "" {
-		w.broken = fmt.Sprintf("after %d states, with %s %s: %s", w.states, event, pod.Name, says)
+		w.broken = fmt.Sprintf("after %d states, with %s: %s", w.states, with, says)
 	}
 }
 

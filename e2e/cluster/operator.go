@@ -18,6 +18,9 @@ import (
 // operatorTimeout bounds the operator's start and its graceful end.
 const operatorTimeout = time.Minute
 
+// ErrRace is the error of an operator whose log tells of a data race.
+var ErrRace = errors.New("the operator has a data race")
+
 // InitImage is the image of the init container of pods that start after others. Fake nodes run no containers.
 const InitImage = "grove.io/grove:local"
 
@@ -45,12 +48,17 @@ const (
 // Build builds one of the programs of cmd into the cluster's directory and returns its path. With race, it has the race
 // detector, unless there is no C compiler, which the race detector needs.
 func (c *Cluster) Build(ctx context.Context, program string, race bool) (string, error) {
+	return c.build(ctx, program, program, race)
+}
+
+// build builds a program under another name, with flags of go build.
+func (c *Cluster) build(ctx context.Context, program, name string, race bool, flags ...string) (string, error) {
 	root, env, err := repository(ctx)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(c.dir, program)
-	args := []string{"build", "-o", path}
+	path := filepath.Join(c.dir, name)
+	args := append([]string{"build", "-o", path}, flags...)
 	if race && env["CGO_ENABLED"] == "1" {
 		args = append(args, "-race")
 	}
@@ -65,6 +73,11 @@ func (c *Cluster) Build(ctx context.Context, program string, race bool) (string,
 // StartOperator runs the operator at path (see Build) against the cluster and waits until it is ready. It is
 // given the kubeconfig, addresses, no leader election and JSON logs; flags come after these.
 func (c *Cluster) StartOperator(ctx context.Context, path string, flags ...string) (*Operator, error) {
+	return c.startOperator(ctx, path, nil, flags)
+}
+
+// startOperator is StartOperator with more environment variables.
+func (c *Cluster) startOperator(ctx context.Context, path string, environ, flags []string) (*Operator, error) {
 	log, err := os.CreateTemp(c.dir, "grove-operator-*.log")
 	if err != nil {
 		return nil, err
@@ -86,6 +99,7 @@ func (c *Cluster) StartOperator(ctx context.Context, path string, flags ...strin
 		fmt.Sprintf("--health-address=127.0.0.1:%d", health),
 		fmt.Sprintf("--metrics-address=127.0.0.1:%d", metrics),
 	}, flags...)...)
+	cmd.Env = append(os.Environ(), environ...)
 	cmd.Stdout, cmd.Stderr = log, log
 	operator := &Operator{
 		Log:            log.Name(),
@@ -181,7 +195,7 @@ func (o *Operator) checkRaces() error {
 		return err
 	}
 	if race := bytes.Index(log, []byte("WARNING: DATA RACE")); race >= 0 {
-		return fmt.Errorf("the operator has a data race:\n%s", log[race:min(len(log), race+4000)])
+		return fmt.Errorf("%w:\n%s", ErrRace, log[race:min(len(log), race+4000)])
 	}
 	return nil
 }

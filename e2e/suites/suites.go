@@ -101,6 +101,7 @@ type Local struct {
 	binary    string
 	initc     string
 	plugin    func() (string, error)
+	skewed    func() (string, error)
 	operators []*cluster.Operator
 	// installed is the operator that StartInstalled has started.
 	installed *cluster.Operator
@@ -123,6 +124,7 @@ func (l *Local) Start(ctx context.Context, opts cluster.Options) (err error) {
 	}
 	// Few suites have a case that runs it.
 	l.plugin = sync.OnceValues(func() (string, error) { return l.cluster.Build(ctx, cluster.PluginProgram, false) })
+	l.skewed = sync.OnceValues(func() (string, error) { return l.cluster.BuildSkewed(ctx) })
 	l.binary, err = l.cluster.Build(ctx, cluster.OperatorProgram, true)
 	return err
 }
@@ -130,6 +132,20 @@ func (l *Local) Start(ctx context.Context, opts cluster.Options) (err error) {
 // StartOperator runs an operator until it is stopped, at the latest with the cluster.
 func (l *Local) StartOperator(ctx context.Context, flags ...string) (*cluster.Operator, error) {
 	operator, err := l.cluster.StartOperator(ctx, l.binary, flags...)
+	if err != nil {
+		return nil, err
+	}
+	l.operators = append(l.operators, operator)
+	return operator, nil
+}
+
+// StartSkewed runs an operator whose clock is ahead by some time, or behind, until it is stopped, at the latest with the cluster.
+func (l *Local) StartSkewed(ctx context.Context, ahead time.Duration, flags ...string) (*cluster.Operator, error) {
+	binary, err := l.skewed()
+	if err != nil {
+		return nil, err
+	}
+	operator, err := l.cluster.StartSkewedOperator(ctx, binary, ahead, flags...)
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +201,7 @@ func (l *Local) Env() *cases.Env {
 		InitProgram:       l.initc,
 		Plugin:            l.runPlugin,
 		StartOperator:     l.StartOperator,
+		StartSkewed:       l.StartSkewed,
 		StartEarlier:      l.StartEarlier,
 		KillControlPlane:  l.cluster.KillControlPlane,
 		StartControlPlane: l.cluster.StartControlPlane,

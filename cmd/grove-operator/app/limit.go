@@ -1,12 +1,18 @@
 package app
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
+
+// requestTimeout is how long a request may take, its answer included. The API server gives up after a minute; what keeps it, or a proxy before
+// it, from answering at all would hold a slot, and the key that the request is about, for ever.
+const requestTimeout = 90 * time.Second
 
 // limitInFlight bounds how many requests are under way at a time, each until its response has been read to the end or closed: a
 // long list counts for as long as it takes. Watches don't count, since they are under way all the time.
@@ -15,7 +21,7 @@ type limitInFlight struct {
 	slots *semaphore.Weighted
 }
 
-// RoundTrip waits until the limit allows a request, and sends it.
+// RoundTrip waits until the limit allows a request, and sends it. One that isn't a watch ends with an error after requestTimeout.
 func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Query().Get("watch") == "true" {
 		return l.next.RoundTrip(request)
@@ -26,8 +32,12 @@ func (l *limitInFlight) RoundTrip(request *http.Request) (*http.Response, error)
 		}
 		return nil, err
 	}
-	release := sync.OnceFunc(func() { l.slots.Release(1) })
-	response, err := l.next.RoundTrip(request)
+	ctx, cancel := context.WithTimeout(request.Context(), requestTimeout)
+	release := sync.OnceFunc(func() {
+		cancel()
+		l.slots.Release(1)
+	})
+	response, err := l.next.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		release()
 		return nil, err

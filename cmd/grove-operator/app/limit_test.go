@@ -125,6 +125,24 @@ func TestSlotsAreHeldUntilTheResponseEnds(t *testing.T) {
 	}
 }
 
+// A server that takes requests and answers none holds up none for ever.
+func TestRequestsWithoutAnAnswerEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := limited(1, func(request *http.Request) (*http.Response, error) {
+			<-request.Context().Done()
+			return nil, context.Cause(request.Context())
+		})
+		began := time.Now()
+		_, err := transport.RoundTrip(httptest.NewRequest(http.MethodGet, "http://server/api/v1/pods/a", nil))
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != requestTimeout {
+			t.Errorf("ended after %s: %v", took, err)
+		}
+		if !transport.slots.TryAcquire(1) {
+			t.Error("the slot isn't free again")
+		}
+	})
+}
+
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }

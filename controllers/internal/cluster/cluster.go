@@ -54,7 +54,7 @@ func New(grove versioned.Interface, kube kubernetes.Interface, recorder events.E
 		Grove:          grove,
 		Kube:           kube,
 		Recorder:       recorder,
-		Clock:          clock.RealClock{},
+		Clock:          systemClock(),
 		GroveInformers: groveinformers.NewSharedInformerFactoryWithOptions(grove, 0, groveinformers.WithNamespace(namespace)),
 		stop:           stop,
 		namespace:      namespace,

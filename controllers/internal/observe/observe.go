@@ -2,6 +2,8 @@
 package observe
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +14,8 @@ import (
 	"grove.io/grove/controllers/internal/scheduler"
 	"grove.io/grove/controllers/plan"
 )
+
+const podCliqueKind = "PodClique"
 
 // Observer reads the caches of a cluster, and what a scheduler can do.
 type Observer struct {
@@ -99,9 +103,14 @@ func (o Observer) Replica(podGang *v1alpha1.PodGang, podCliques []string) (plan.
 	return replica, true
 }
 
-// podsOf are the pods that are labelled with a PodGang.
+// podsOf are the pods that are labelled with a PodGang, without those that something other than a PodClique controls: a gang would wait for
+// pods that nobody replaces.
 func (o Observer) podsOf(namespace, podGang string) []*corev1.Pod {
-	return index.Labelled[*corev1.Pod](o.Cluster.Children.Core().V1().Pods().Informer().GetIndexer(), namespace, podGang)
+	labelled := index.Labelled[*corev1.Pod](o.Cluster.Children.Core().V1().Pods().Informer().GetIndexer(), namespace, podGang)
+	return slices.DeleteFunc(labelled, func(pod *corev1.Pod) bool {
+		owner := metav1.GetControllerOfNoCopy(pod)
+		return owner != nil && owner.Kind != podCliqueKind
+	})
 }
 
 func (o Observer) scheduling(siblings []*corev1.Pod) plan.Scheduling {

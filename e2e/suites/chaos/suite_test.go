@@ -1,4 +1,4 @@
-// Package chaos runs what users and failing machines do at random, on a local control plane of its own.
+// Package chaos runs what users, failing machines, networks and control planes do at random, on a local control plane of its own.
 package chaos
 
 import (
@@ -21,8 +21,9 @@ var (
 var testenv types.Environment
 
 func TestMain(m *testing.M) {
-	// What is going on when the time is up may take as long again, and what was lost several times in a row five minutes more.
-	longer := func() time.Duration { return 2**duration + 5*time.Minute }
+	// What is going on when the time is up may take as long again, and what was lost several times in a row five minutes more; an operator
+	// whose clock can be wrong is built, and the last one has to come to rest.
+	longer := func() time.Duration { return 2**duration + 8*time.Minute }
 	suites.Main(m, &testenv, map[string]suites.Provider{"local": &suites.Alone{Longer: longer}}, "local", 1)
 }
 
