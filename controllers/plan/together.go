@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -54,17 +56,21 @@ func (r Restarts) Peers(pods []*corev1.Pod) map[string]int {
 func (r Restarts) Among(podGroup string) string { return r.together[podGroup] }
 
 // WasWhole tells whether a pod that doesn't exist was part of a slice that was whole, by the last status of that: it was lost, rather than
-// never made.
-func WasWhole(gang *v1alpha1.PodGang, id PodIdentity) bool {
+// never made. A slice that an update replaces is whole once it is of the podSpec that its PodClique has: until then the update has taken the pod.
+func (c Clique) WasWhole(gang *v1alpha1.PodGang, id PodIdentity) bool {
 	if gang == nil {
 		return false
 	}
-	for i := range gang.Status.PodGroups {
-		if group := &gang.Status.PodGroups[i]; group.Name == id.PodGroup {
-			return id.Index < group.Desired && group.Scheduled >= group.Desired
-		}
+	at := slices.IndexFunc(gang.Status.PodGroups, func(group v1alpha1.PodGroupStatus) bool { return group.Name == id.PodGroup })
+	if at < 0 {
+		return false
 	}
-	return false
+	group := &gang.Status.PodGroups[at]
+	if id.Index >= group.Desired || group.Scheduled < group.Desired {
+		return false
+	}
+	hash := c.TemplateHash()
+	return !Replaces(c.Set) || !HasTurn(c.Object, hash) || group.TemplateHash == hash && group.Updated >= group.Desired
 }
 
 // Restarted tells whether a container of a pod was started again, a sidecar's included, and not for a change of the pod.

@@ -26,7 +26,7 @@ func (g Gang) recreated(now time.Time) map[string]v1alpha1.PodGroupStatus {
 		pods, hash := clique.PodsByName(), clique.TemplateHash()
 		for id := range clique.Identities() {
 			policies[id.PodGroup] = together
-			if among := restarts.Among(id.PodGroup); isLost(pods[id.Name], restarts, id, hash, g.Object(), peers[among] > 0) {
+			if among := restarts.Among(id.PodGroup); g.isLost(clique, pods[id.Name], restarts, id, hash, peers[among] > 0) {
 				lost[scope(together, among, id.PodGroup)] = true
 			}
 		}
@@ -52,10 +52,10 @@ func scope(together plan.Together, among, podGroup string) string {
 
 // isLost tells whether a pod, or what there is of it, has its peers recreated with it. One on its way out that is of another podSpec
 // than its PodClique's, or that its node can't make one of that, is being updated.
-func isLost(pod *corev1.Pod, restarts plan.Restarts, id plan.PodIdentity, hash string, gang *v1alpha1.PodGang, peers bool) bool {
+func (g Gang) isLost(clique plan.Clique, pod *corev1.Pod, restarts plan.Restarts, id plan.PodIdentity, hash string, peers bool) bool {
 	switch {
 	case pod == nil:
-		return peers && plan.WasWhole(gang, id)
+		return peers && clique.WasWhole(g.Object(), id)
 	case restarts.Outlived(pod, id.PodGroup):
 		return false
 	case !plan.Lives(pod):

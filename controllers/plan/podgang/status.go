@@ -98,7 +98,7 @@ func (g Gang) Urgency(after *v1alpha1.PodGangStatus) plan.Urgency {
 	case urgency == plan.Urgent:
 		return urgency
 	case before.Phase != after.Phase && (after.Phase == v1alpha1.PodGangSucceeded || after.Phase == v1alpha1.PodGangFailed),
-		g.podsWaitFor(unitsBefore, unitsAfter, updating), restarted(before, after), g.updateEnds(&was, &is):
+		g.podsWaitFor(unitsBefore, unitsAfter, updating), restarted(before, after), g.updateEnds(&was, &is), g.wholeTurns(unitsBefore, unitsAfter):
 		return plan.Urgent
 	case before.Phase != after.Phase, before.ObservedGeneration != after.ObservedGeneration, !equality.Semantic.DeepEqual(before.PodGroups, after.PodGroups), !equality.Semantic.DeepEqual(before.Units, after.Units):
 		return plan.Numbers
@@ -121,6 +121,20 @@ func (g Gang) podsWaitFor(before, after []plan.Unit, updating bool) bool {
 		for n, group := range after[u].PodGroups {
 			earlier := before[u].PodGroups[n]
 			if ordered && earlier.Has(plan.Ready) != group.Has(plan.Ready) || !updating && earlier.Has(plan.Available) && !group.Has(plan.Available) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wholeTurns tells whether a slice has become, or isn't any more, what WasWhole looks for: by that record it is told whether a pod was lost.
+func (g Gang) wholeTurns(before, after []plan.Unit) bool {
+	whole := func(group plan.PodGroup) bool { return group.Scheduled >= group.Desired && group.Updated >= group.Desired }
+	for u := range after {
+		for n, group := range after[u].PodGroups {
+			clique, ok := g.Cliques[group.PodCliqueName]
+			if ok && whole(before[u].PodGroups[n]) != whole(group) && clique.Together() != plan.Alone {
 				return true
 			}
 		}

@@ -1,6 +1,7 @@
 package podgang_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -344,6 +345,55 @@ func TestRecreation(t *testing.T) {
 			before := *w.PodGangs["train-0"].Status.DeepCopy()
 			if after := look(w, "train-0", time.Second); podgang.Restarts(&before, after) {
 				t.Errorf("counted again: %+v", after.PodGroups)
+			}
+		})
+	}
+}
+
+// A pod that an update took comes back by itself, whatever the last status says: that may be of before the update. One that is lost from a slice that
+// is up to date has the others recreated with it, and doesn't come before.
+func TestAnUpdateLosesNoPod(t *testing.T) {
+	const taken = "train-worker-0-0-1"
+	for name, test := range map[string]struct {
+		outdated bool
+		paused   bool
+		want     bool
+	}{
+		"the slice is being updated":         {true, false, false},
+		"nothing is updated":                 {false, false, true},
+		"the slice isn't, while it's paused": {true, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lives(func(set *v1alpha1.PodCliqueSet) {
+				set.Spec.Template.PodCliqueScalingGroups[0].RestartPolicy = v1alpha1.RestartPolicyRecreateGroup
+				set.Spec.UpdateStrategy.Paused = test.paused
+			})
+			w.GiveTurn(0)
+			for i := range w.Cliques {
+				clique := &w.Cliques[i]
+				for _, pod := range clique.Pods {
+					if test.outdated {
+						pod.Labels[v1alpha1.LabelPodTemplateHash] = "old"
+					}
+				}
+			}
+			look(w, "train-0", 0)
+			for i := range w.Cliques {
+				clique := &w.Cliques[i]
+				clique.Pods = slices.DeleteFunc(clique.Pods, func(pod *corev1.Pod) bool { return pod.Name == taken })
+				for _, pod := range clique.Pods {
+					pod.Labels[v1alpha1.LabelPodTemplateHash] = clique.Object.Labels[v1alpha1.LabelPodTemplateHash]
+				}
+			}
+			comes := false
+			for i := range w.Cliques {
+				clique := w.Cliques[i]
+				clique.Siblings = slices.Collect(maps.Values(w.Gang("train-0").PodsByName()))
+				comes = comes || slices.Contains(plantest.Names(clique.Actions(plantest.Now).Create), taken)
+			}
+			before := w.PodGangs["train-0"].Status.DeepCopy()
+			if lost := podgang.Restarts(before, look(w, "train-0", time.Second)); lost != test.want || comes == test.want {
+				t.Errorf("taken for lost: %t; comes back by itself: %t", lost, comes)
 			}
 		})
 	}
