@@ -168,6 +168,7 @@ func UpdateInPlace() e2etypes.Feature {
 			s.waitUntilUpdated("web")
 			s.mustBeAt("web", third, "30m")
 			s.mustReplaceAll("web", before)
+			s.mustNotRecreate("web", 1)
 		})).
 		Feature()
 }
