@@ -171,9 +171,16 @@ func (b *bench) fleet() cluster.Fleet {
 	return fleet
 }
 
+// briefLease is how long the lease lasts at the sizes of the part scale: a leader that doesn't come to renew it beside its work ends, and the run fails.
+const briefLease = 3 * time.Second
+
 // startOperator starts an operator in place of the one that was there, if any.
 func (b *bench) startOperator(ctx context.Context) (err error) {
-	b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath, "--scheduler-backend="+b.backend)
+	flags := []string{"--scheduler-backend=" + b.backend}
+	if slices.Contains(b.parts, scalePart) {
+		flags = append(flags, "--leader-elect=true", "--leader-elect-namespace="+namespace, "--leader-elect-lease-duration="+briefLease.String())
+	}
+	b.operator, err = b.cluster.StartOperator(ctx, b.operatorPath, flags...)
 	return err
 }
 
