@@ -130,7 +130,9 @@ func (g Gang) podsWaitFor(before, after []plan.Unit, updating bool) bool {
 
 // wholeTurns tells whether a slice has become, or isn't any more, what WasWhole looks for: by that record it is told whether a pod was lost.
 func (g Gang) wholeTurns(before, after []plan.Unit) bool {
-	whole := func(group plan.PodGroup) bool { return group.Scheduled >= group.Desired && group.Updated >= group.Desired }
+	whole := func(group plan.PodGroup) bool {
+		return group.Scheduled >= group.Desired && group.Updated >= group.Desired
+	}
 	for u := range after {
 		for n, group := range after[u].PodGroups {
 			clique, ok := g.Cliques[group.PodCliqueName]
