@@ -182,8 +182,8 @@ func ConditionsUrgency(before, after []metav1.Condition, updating bool) Urgency 
 	return urgency
 }
 
-// Updates tells whether a set's conditions say that an update goes on.
-func Updates(set []metav1.Condition) bool {
+// UpdateGoesOn tells whether a set's conditions say so.
+func UpdateGoesOn(set []metav1.Condition) bool {
 	progressing := meta.FindStatusCondition(set, v1alpha1.ConditionProgressing)
 	return progressing != nil && progressing.Reason == v1alpha1.ReasonUpdating
 }

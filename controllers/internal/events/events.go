@@ -30,7 +30,7 @@ const young = 30 * time.Second
 // next. That a new object isn't available yet, or comes up as it should, is no news. That one isn't available any more is no warning: a pod
 // that comes back at once, and a part that is scaled out, make it so for a moment. What lasts is told as a breach. An update tells of its own steps.
 func Transitions(recorder events.EventRecorder, object Object, before, after []metav1.Condition) {
-	updating := plan.Updates(before) || plan.Updates(after)
+	updating := plan.UpdateGoesOn(before) || plan.UpdateGoesOn(after)
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
 		switch condition.Type {

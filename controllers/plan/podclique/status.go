@@ -64,7 +64,7 @@ func join(first, second string) string {
 // Urgency is how urgent a change of the PodClique's status is. What adds to pods that are enough is waited for by nobody.
 func (c Clique) Urgency(after *v1alpha1.PodCliqueStatus) plan.Urgency {
 	before := c.Object.Status
-	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.Updates(c.Set.Status.Conditions))
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.UpdateGoesOn(c.Set.Status.Conditions))
 	before.Conditions = after.Conditions
 	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(&before, after) {
 		return plan.Numbers

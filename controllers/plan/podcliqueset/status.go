@@ -121,7 +121,7 @@ func unavailable(gang *v1alpha1.PodGang) string {
 // Urgency is how urgent a change of the set's status is.
 func (s Set) Urgency(after *v1alpha1.PodCliqueSetStatus) plan.Urgency {
 	before := &s.Object.Status
-	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.Updates(before.Conditions) && plan.Updates(after.Conditions))
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.UpdateGoesOn(before.Conditions) && plan.UpdateGoesOn(after.Conditions))
 	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(withoutConditions(before), withoutConditions(after)) {
 		return plan.Numbers
 	}
@@ -137,10 +137,15 @@ func withoutConditions(status *v1alpha1.PodCliqueSetStatus) v1alpha1.PodCliqueSe
 // partProblems are what PodCliques say of pods, and PodGangs of groups in the scheduler and of pods that are changed where they are, that can't be
 // as they should. The first of them speaks, in its own words, for all parts that have problems.
 func (s Set) partProblems() []plan.Problem {
-	return append(
+	problems := append(
 		problemsOf(s.PodCliques, func(c *v1alpha1.PodClique) []metav1.Condition { return c.Status.Conditions }, v1alpha1.ConditionResourcesApplied),
 		problemsOf(s.PodGangs, func(g *v1alpha1.PodGang) []metav1.Condition { return g.Status.Conditions },
 			v1alpha1.ConditionGangScheduling, v1alpha1.ConditionResourcesApplied)...)
+	if len(problems) < 2 {
+		return problems
+	}
+	problems[0].Message += fmt.Sprintf("; more parts of the set have problems: %d", len(problems)-1)
+	return problems[:1]
 }
 
 // problemsOf are what conditions of some kinds say of parts, by name, that can't be as they should, in the order of names. Of thousands of parts hardly one
@@ -159,11 +164,7 @@ func problemsOf[T any](parts map[string]T, conditions func(T) []metav1.Condition
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		problems = append(problems, found[name]...)
 	}
-	if len(problems) < 2 {
-		return problems
-	}
-	problems[0].Message += fmt.Sprintf("; more parts of the set have problems: %d", len(problems)-1)
-	return problems[:1]
+	return problems
 }
 
 // partsApplied tells whether every PodClique says that its pods are as they should be.

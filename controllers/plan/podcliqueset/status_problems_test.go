@@ -26,6 +26,12 @@ func TestProblemsOfPartsReachTheSet(t *testing.T) {
 			clique := w.Cliques[0]
 			clique.Object.Status = clique.Status(plan.Report{Generation: 1, Problems: []plan.Problem{refused}}, plantest.Now)
 		}, refused.Reason, refused.Message},
+		"pods of two PodCliques, and a group": {func(w *plantest.World) {
+			for _, clique := range w.Cliques[:2] {
+				clique.Object.Status = clique.Status(plan.Report{Generation: 1, Problems: []plan.Problem{refused, refused}}, plantest.Now)
+			}
+			w.PodGangs["train-1"].Status = w.Gang("train-1").Status(plan.Report{Generation: 1, Problems: []plan.Problem{quota}}, plantest.Now)
+		}, refused.Reason, refused.Message + " (and 1 more); more parts of the set have problems: 2"},
 		"a group in the scheduler": {func(w *plantest.World) {
 			w.PodGangs["train-1"].Status = w.Gang("train-1").Status(plan.Report{Generation: 1, Problems: []plan.Problem{quota}}, plantest.Now)
 		}, quota.Reason, quota.Message},

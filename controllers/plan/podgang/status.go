@@ -146,7 +146,7 @@ func (g Gang) wholeTurns(before, after []plan.Unit) bool {
 
 // updateEnds tells whether the replica is done with an update that goes on, so that the next one may begin.
 func (g Gang) updateEnds(before, after *v1alpha1.PodGang) bool {
-	if !plan.Updates(g.Set.Status.Conditions) {
+	if !plan.UpdateGoesOn(g.Set.Status.Conditions) {
 		return false
 	}
 	hashes := map[string]string{}

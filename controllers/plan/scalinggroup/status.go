@@ -104,7 +104,7 @@ func (g ScalingGroup) outdated(gang *v1alpha1.PodGang, units []plan.Unit, t plan
 // Urgency is how urgent a change of the scaling group's status is.
 func (g ScalingGroup) Urgency(after *v1alpha1.PodCliqueScalingGroupStatus) plan.Urgency {
 	before := g.Object.Status
-	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.Updates(g.Set.Status.Conditions))
+	urgency := plan.ConditionsUrgency(before.Conditions, after.Conditions, plan.UpdateGoesOn(g.Set.Status.Conditions))
 	before.Conditions = after.Conditions
 	if urgency < plan.Numbers && !equality.Semantic.DeepEqual(&before, after) {
 		return plan.Numbers

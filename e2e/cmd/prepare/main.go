@@ -1,4 +1,4 @@
-// Command prepare makes sure that the local control plane is in the cache, and prints the directory of its programs.
+// Command prepare makes sure that the local control plane is in the cache, and says in which directory.
 package main
 
 import (
@@ -19,5 +19,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
 	}
-	fmt.Println(bin)
+	fmt.Println("The local Kubernetes control plane is in", bin)
 }
