@@ -32,6 +32,9 @@ func withRestart(spec []byte, restartedAt string) []byte {
 
 // TemplateHash is the hash of what the PodClique's new pods are made from.
 func (c Clique) TemplateHash() string {
+	if c.Hash != "" {
+		return c.Hash
+	}
 	return PodTemplateHash(&c.Object.Spec.PodSpec, c.Object.Annotations[v1alpha1.AnnotationRestartedAt])
 }
 

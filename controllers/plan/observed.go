@@ -48,6 +48,8 @@ type Clique struct {
 	Scheduling Scheduling
 	// SchedulerGroups tells what there is of a group in the scheduler, by its name.
 	SchedulerGroups func(name string) SchedulerGroup
+	// Hash is that of what new pods are made from, where it is known already; TemplateHash computes it else.
+	Hash string
 	// InitImage is the image of the init container of pods that start after others.
 	InitImage string
 }

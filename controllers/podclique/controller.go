@@ -46,7 +46,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace, 
 	tracker := &consistency.Tracker{}
 	c := &controller{
 		cluster:   cluster,
-		observer:  observe.Observer{Cluster: cluster, Backend: backend},
+		observer:  observe.New(cluster, backend),
 		initImage: initImage,
 		cache:     grove.PodCliques().Informer().GetIndexer(),
 		writer:    newWriter(cluster, backend, pace, tracker),

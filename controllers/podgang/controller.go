@@ -47,7 +47,7 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	c := &controller{
 		cluster:  cluster,
 		backend:  backend,
-		observer: observe.Observer{Cluster: cluster, Backend: backend},
+		observer: observe.New(cluster, backend),
 		cache:    grove.PodGangs().Informer().GetIndexer(),
 		status: apply.NewStatus(plan.GangManager, grove.PodGangs().Informer().GetIndexer(), pace, cluster.Recorder,
 			cluster.Grove.GroveV1alpha1().PodGangs, grovev1alpha1.PodGang,

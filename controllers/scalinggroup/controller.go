@@ -31,7 +31,7 @@ func New(cluster *cluster.Cluster, pace *apply.Pace) []*runner.Loop {
 	grove := cluster.GroveInformers.Grove().V1alpha1()
 	c := &controller{
 		cluster:  cluster,
-		observer: observe.Observer{Cluster: cluster},
+		observer: observe.New(cluster, nil),
 		status: apply.NewStatus(plan.ScalingGroupManager, grove.PodCliqueScalingGroups().Informer().GetIndexer(), pace, cluster.Recorder,
 			cluster.Grove.GroveV1alpha1().PodCliqueScalingGroups, grovev1alpha1.PodCliqueScalingGroup,
 			func(scalingGroup *v1alpha1.PodCliqueScalingGroup) *v1alpha1.PodCliqueScalingGroupStatus {
