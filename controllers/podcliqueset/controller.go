@@ -78,8 +78,11 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	runner.WatchWhere(c.children, cluster.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer(), ownerOf[*autoscalingv2.HorizontalPodAutoscaler], edited)
 
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
-	runner.Watch(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
-	runner.Watch(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
+	// What these say of their pods, the set is told by its PodGangs.
+	runner.WatchSpecs(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])
+	runner.WatchWhere(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique], podcliqueset.PodCliqueConcerns)
+	runner.WatchSpecs(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup])
+	runner.WatchWhere(c.statuses, grove.PodCliqueScalingGroups().Informer(), ownerOf[*v1alpha1.PodCliqueScalingGroup], podcliqueset.ScalingGroupConcerns)
 	runner.Watch(c.statuses, grove.PodGangs().Informer(), ownerOf[*v1alpha1.PodGang])
 	return []*runner.Loop{c.children, c.statuses}
 }

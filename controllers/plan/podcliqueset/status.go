@@ -178,6 +178,19 @@ func (s Set) partsApplied() bool {
 	return s.complete()
 }
 
+// PodCliqueConcerns tells whether two statuses of a PodClique differ in what the set's is made of.
+func PodCliqueConcerns(before, after *v1alpha1.PodClique) bool {
+	applied := func(podClique *v1alpha1.PodClique) *metav1.Condition {
+		return meta.FindStatusCondition(podClique.Status.Conditions, v1alpha1.ConditionResourcesApplied)
+	}
+	return before.Status.ObservedGeneration != after.Status.ObservedGeneration || !equality.Semantic.DeepEqual(applied(before), applied(after))
+}
+
+// ScalingGroupConcerns tells the same of a scaling group.
+func ScalingGroupConcerns(before, after *v1alpha1.PodCliqueScalingGroup) bool {
+	return before.Status.ObservedGeneration != after.Status.ObservedGeneration
+}
+
 // settled tells whether the statuses of all children are of their current specs, or say nothing yet. Before that, they may say of a
 // new generation of the set what was true of the one before.
 func (s Set) settled() bool {

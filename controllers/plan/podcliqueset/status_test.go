@@ -324,3 +324,39 @@ func TestScaledGroupsThatWait(t *testing.T) {
 		t.Errorf("nothing waits any more: %+v", got)
 	}
 }
+
+// The set is described anew for what parts say of their specs and problems, not for what they say of pods, which its PodGangs tell it.
+func TestWhatConcernsASet(t *testing.T) {
+	w := plantest.NewWorld(plantest.Workers(), plantest.Pending)
+	w.Settle()
+	before := w.PodCliques["train-lead-0"]
+	for name, test := range map[string]struct {
+		change func(status *v1alpha1.PodCliqueStatus)
+		want   bool
+	}{
+		"nothing":    {func(*v1alpha1.PodCliqueStatus) {}, false},
+		"pods":       {func(status *v1alpha1.PodCliqueStatus) { status.ReadyReplicas++ }, false},
+		"generation": {func(status *v1alpha1.PodCliqueStatus) { status.ObservedGeneration++ }, true},
+		"no problem any more": {func(status *v1alpha1.PodCliqueStatus) {
+			meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionResourcesApplied)
+		}, true},
+		"another condition": {func(status *v1alpha1.PodCliqueStatus) {
+			meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionPodCliqueScheduled)
+		}, false},
+	} {
+		after := before.DeepCopy()
+		test.change(&after.Status)
+		if got := podcliqueset.PodCliqueConcerns(before, after); got != test.want {
+			t.Errorf("%s: concerns the set: %t, want %t", name, got, test.want)
+		}
+	}
+	group := w.ScalingGroups["train-group"]
+	after := group.DeepCopy()
+	after.Status.AvailableReplicas++
+	if podcliqueset.ScalingGroupConcerns(group, after) {
+		t.Error("available group replicas concern the set")
+	}
+	if after.Status.ObservedGeneration++; !podcliqueset.ScalingGroupConcerns(group, after) {
+		t.Error("that a scaling group follows its spec doesn't concern the set")
+	}
+}
