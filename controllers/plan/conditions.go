@@ -136,7 +136,6 @@ var waitedFor = []string{
 	v1alpha1.ConditionReady,
 	v1alpha1.ConditionComplete,
 	v1alpha1.ConditionScheduled,
-	v1alpha1.ConditionScaledGroupsScheduled,
 	v1alpha1.ConditionResourcesApplied,
 	v1alpha1.ConditionGangScheduling,
 }

@@ -60,10 +60,10 @@ func render(t *testing.T, set *v1alpha1.PodCliqueSet) []byte {
 	for _, scalingGroup := range children.ScalingGroups {
 		objects = append(objects, scalingGroup)
 	}
-	for _, gang := range children.PodGangs {
+	for _, gang := range children.PodGangs() {
 		objects = append(objects, gang)
 	}
-	for _, clique := range children.PodCliques {
+	for _, clique := range children.PodCliques() {
 		objects = append(objects, clique)
 	}
 	for _, autoscaler := range children.Autoscalers {

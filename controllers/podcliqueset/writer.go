@@ -2,6 +2,7 @@ package podcliqueset
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -36,6 +38,7 @@ import (
 type writer struct {
 	cluster         *cluster.Cluster
 	backend         scheduler.Backend
+	gate            apply.Gate
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
@@ -75,7 +78,7 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			func(set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSetStatus { return &set.Status },
 			func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions }),
 	}
-	w.status.Written = w.tell
+	w.status.Sums, w.status.Written = true, w.tell
 	w.podCliques.Normal = normalPodSpec
 	// What a revision says can't be changed; its place in their order can.
 	w.revisions.Immutable = func(owned, wanted *appsv1ac.ControllerRevisionApplyConfiguration) *appsv1ac.ControllerRevisionApplyConfiguration {
@@ -115,13 +118,14 @@ func normalPodSpec(owned *grovev1alpha1.PodCliqueApplyConfiguration) *grovev1alp
 }
 
 func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
-	return apply.Owner{Object: set, Kind: podcliqueset.Kind, Set: set.Name, Live: func(ctx context.Context) (metav1.Object, error) {
+	return apply.Owner{Object: set, Kind: podcliqueset.Kind, Set: set.Name, Gate: &w.gate, Size: int(set.Spec.Replicas), Live: func(ctx context.Context) (metav1.Object, error) {
 		return w.cluster.Grove.GroveV1alpha1().PodCliqueSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
 	}}
 }
 
-// write makes the children what the set asks for: first what pods use, then the PodGangs, of which the scheduler is told before there are
-// pods, then the PodCliques that pods are made from, and last what scales them. One that fails keeps none of the others back.
+// write makes the children what the set asks for: first what pods use, then replica by replica, so that the first ones are up while the last ones are
+// still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
+// are all written; the error is a conflict then, and what the set asks for now comes next.
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 	owner := w.owner(observed.Object)
 	children := observed.Children()
@@ -132,15 +136,42 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 		w.services.All(ctx, owner, children.Services),
 		w.revisions.Apply(ctx, owner, children.Revision),
 		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
-		w.podGangs.All(ctx, owner, children.PodGangs),
 		w.budgets.All(ctx, owner, children.DisruptionBudgets),
 		w.budgets.Delete(ctx, owner, children.SurplusBudgets),
-		w.podCliques.AllRead(ctx, owner, children.PodCliques, observed.PodCliques),
+		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
+			return w.writeReplica(ctx, owner, replica, observed.PodCliques)
+		}),
+	}
+	if err := w.superseded(owner); err != nil {
+		return utilerrors.NewAggregate(append(errs, err))
+	}
+	return utilerrors.NewAggregate(append(errs,
 		w.autoscalers.All(ctx, owner, children.Autoscalers),
 		w.remove(ctx, owner, observed.Removals()),
 		apply.Refuse(children.Problems),
+	))
+}
+
+// writeReplica makes the children of a replica what the set asks for: the PodGang, of which the scheduler is told before there are pods, and then the
+// PodCliques that pods are made from, those that were read to the very version.
+func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, read map[string]*v1alpha1.PodClique) error {
+	if err := w.superseded(owner); err != nil {
+		return err
 	}
-	return utilerrors.NewAggregate(errs)
+	var told error
+	if replica.PodGang != nil {
+		told = w.podGangs.Apply(ctx, owner, replica.PodGang)
+	}
+	return utilerrors.NewAggregate([]error{told, w.podCliques.AllRead(ctx, owner, replica.PodCliques, read)})
+}
+
+// superseded is a conflict if the set isn't what the owner is any more.
+func (w *writer) superseded(owner apply.Owner) error {
+	set, err := w.cluster.GroveInformers.Grove().V1alpha1().PodCliqueSets().Lister().PodCliqueSets(owner.GetNamespace()).Get(owner.GetName())
+	if err == nil && set.UID == owner.GetUID() && set.Generation == owner.GetGeneration() && set.DeletionTimestamp == nil {
+		return nil
+	}
+	return apierrors.NewConflict(v1alpha1.Resource("podcliquesets"), owner.GetName(), errors.New("it has changed while its replicas were written"))
 }
 
 // bind applies the RoleBinding once there is a Role for it.

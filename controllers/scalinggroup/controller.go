@@ -39,6 +39,7 @@ func New(cluster *cluster.Cluster, pace *apply.Pace) []*runner.Loop {
 			},
 			func(status *v1alpha1.PodCliqueScalingGroupStatus) []metav1.Condition { return status.Conditions }),
 	}
+	c.status.Sums = true
 	get := func(key cache.ObjectName) (*v1alpha1.PodCliqueScalingGroup, error) {
 		return grove.PodCliqueScalingGroups().Lister().PodCliqueScalingGroups(key.Namespace).Get(key.Name)
 	}

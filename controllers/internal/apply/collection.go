@@ -52,7 +52,7 @@ func DeleteCollections(ctx context.Context, client CollectionClient, set string,
 	}
 	but := fields.AndSelectors(others...).String()
 	ofSet, _ := labels.Set{v1alpha1.LabelPodCliqueSet: set, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}.AsSelector().Requirements()
-	return inParallel(ctx, len(selectors), selectors, func(selector labels.Selector) error {
+	return Each(ctx, len(selectors), selectors, func(selector labels.Selector) error {
 		selector = selector.Add(ofSet...)
 		err := client.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector.String(), FieldSelector: but})
 		if err != nil && !apierrors.IsNotFound(err) {

@@ -63,6 +63,10 @@ type Owner struct {
 	Kind string
 	// Set is the name of the PodCliqueSet that the owner is or belongs to.
 	Set string
+	// Gate is what applies on behalf of the owner pass; nil for none.
+	Gate *Gate
+	// Size is how much there is to apply, in a measure that owners at one Gate have in common.
+	Size int
 	// Live reads the owner from the API server.
 	Live func(ctx context.Context) (metav1.Object, error)
 }
@@ -134,13 +138,13 @@ type equalState struct {
 
 // All applies configurations, several at a time, begun in their order. The error is the aggregate of all that failed.
 func (k *Kind[T, C]) All(ctx context.Context, owner Owner, wanted []C) error {
-	return inParallel(ctx, atATime, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
+	return Each(ctx, atATime, wanted, func(config C) error { return k.Apply(ctx, owner, config) })
 }
 
 // AllRead is All for configurations that repeat what was read from the children. Each is applied to the very version that
 // was read, by name, and the error is a conflict where there is a newer one.
 func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read map[string]T) error {
-	return inParallel(ctx, atATime, wanted, func(config C) error {
+	return Each(ctx, atATime, wanted, func(config C) error {
 		live, ok := read[*config.GetName()]
 		if !ok {
 			return k.Apply(ctx, owner, config)
@@ -181,7 +185,7 @@ func (k *Kind[T, C]) Replace(ctx context.Context, owner Owner, ended []T, succes
 	for i := range pairs {
 		pairs[i] = i
 	}
-	return inParallel(ctx, atATime, pairs, func(i int) error {
+	return Each(ctx, atATime, pairs, func(i int) error {
 		if err := k.Delete(ctx, owner, ended[i:i+1]); err != nil {
 			return err
 		}
@@ -310,7 +314,12 @@ func (k *Kind[T, C]) stateOf(live T, wanted C) (equalState, error) {
 
 // send applies a configuration and explains what the API server says against it.
 func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectName, config C) error {
+	leave, err := owner.Gate.enter(ctx, owner)
+	if err != nil {
+		return err
+	}
 	live, err := k.client(name.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: k.manager, Force: true})
+	leave()
 	k.applies.Count(resultOf(err))
 	switch {
 	case err == nil:
@@ -369,7 +378,7 @@ func (k *Kind[T, C]) DeleteNow(ctx context.Context, owner Owner, children []T) e
 }
 
 func (k *Kind[T, C]) delete(ctx context.Context, owner Owner, children []T, options metav1.DeleteOptions) error {
-	return inParallel(ctx, atATime, children, func(child T) error {
+	return Each(ctx, atATime, children, func(child T) error {
 		options := options
 		options.Preconditions = metav1.NewUIDPreconditions(string(child.GetUID()))
 		err := k.client(child.GetNamespace()).Delete(ctx, child.GetName(), options)

@@ -14,8 +14,9 @@ const (
 	// is nothing left to write.
 	ShortestHold = 500 * time.Millisecond
 	LongestHold  = 10 * time.Second
-	// statusesPerSecond is the rate at which held statuses would be written, all of them.
-	statusesPerSecond = 50
+	// statusesPerSecond is the rate at which held statuses would be written, all of them: what a small API server does beside making the pods that
+	// they describe.
+	statusesPerSecond = 20
 )
 
 // Pace holds statuses that aren't urgent for as long as it would take to write all that are held: a lone set's are told at once, and where
@@ -29,6 +30,8 @@ type Pace struct {
 type described struct {
 	manager string
 	name    cache.ObjectName
+	// sums is set for an object that is described by the statuses of others. It waits twice as long, for theirs to come first.
+	sums bool
 }
 
 // hold is how long the changed status of an object still waits for more to say; 0 if it is to be written now.
@@ -46,8 +49,11 @@ func (p *Pace) hold(object described, urgency plan.Urgency, now time.Time) time.
 	if urgency == plan.Urgent {
 		return 0
 	}
-	span := min(LongestHold, max(ShortestHold, time.Duration(len(p.held))*time.Second/statusesPerSecond))
-	return max(0, since.Add(span).Sub(now))
+	span := time.Duration(len(p.held)) * time.Second / statusesPerSecond
+	if object.sums {
+		span *= 2
+	}
+	return max(0, since.Add(min(LongestHold, max(ShortestHold, span))).Sub(now))
 }
 
 // release is told that an object's status was written, or needn't be, or that the object is gone.

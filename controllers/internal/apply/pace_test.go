@@ -52,11 +52,17 @@ func TestPaceOfMany(t *testing.T) {
 	if got := pace.hold(named(0), plan.Urgent, start); got != 0 {
 		t.Errorf("an urgent one of 500 is held for %s", got)
 	}
-	for i := range 400 {
+	for i := range 460 {
 		pace.release(named(i))
 	}
 	if got, want := pace.hold(named(499), plan.Numbers, start), 2*time.Second; got != want {
-		t.Errorf("one of 100 is held for %s; want %s", got, want)
+		t.Errorf("one of 40 is held for %s; want %s", got, want)
+	}
+	sum := named(498)
+	pace.release(sum)
+	sum.sums = true
+	if got, want := pace.hold(sum, plan.Numbers, start), 4*time.Second; got != want {
+		t.Errorf("one of 40 that is described by others is held for %s; want %s", got, want)
 	}
 	for i := range 1000 {
 		pace.hold(named(i), plan.Numbers, start)

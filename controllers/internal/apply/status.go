@@ -47,6 +47,8 @@ type Status[T events.Object, S any] struct {
 	conditions func(status *S) []metav1.Condition
 	send       func(ctx context.Context, object T, status *S, guarded bool, options metav1.ApplyOptions) (T, error)
 
+	// Sums is set for a kind that is described by the statuses of others.
+	Sums bool
 	// Guarded tells whether a change may only be made to the very state that it was computed from; nil for never.
 	Guarded func(before, after *S) bool
 	// Written is told of each change that was written; nil for nobody.
@@ -79,7 +81,7 @@ func NewStatus[T events.Object, S, A any, C StatusConfiguration[A, C], I StatusC
 // replaced by another of its name, needs no status.
 func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency plan.Urgency, now time.Time) (wait time.Duration, err error) {
 	key := cache.MetaObjectToName(object)
-	held := described{manager: s.manager, name: key}
+	held := s.described(key)
 	if equality.Semantic.DeepEqual(s.of(object), status) {
 		s.pace.release(held)
 		return 0, nil
@@ -114,12 +116,16 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 
 // Withdraw drops what is held of an object that there is nothing to say of for now.
 func (s *Status[T, S]) Withdraw(object T) {
-	s.pace.release(described{manager: s.manager, name: cache.MetaObjectToName(object)})
+	s.pace.release(s.described(cache.MetaObjectToName(object)))
+}
+
+func (s *Status[T, S]) described(name cache.ObjectName) described {
+	return described{manager: s.manager, name: name, sums: s.Sums}
 }
 
 // Gone drops what is remembered of an object that is gone. There is no error.
 func (s *Status[T, S]) Gone(_ context.Context, key cache.ObjectName) error {
 	s.Forget(key)
-	s.pace.release(described{manager: s.manager, name: key})
+	s.pace.release(s.described(key))
 	return nil
 }

@@ -19,9 +19,9 @@ func Recover(err *error) {
 	}
 }
 
-// inParallel calls do for each item, a number of them at a time, and aggregates the errors. Items that a cancelled context leaves
+// Each calls do for each item, a number of them at a time, and aggregates the errors. Items that a cancelled context leaves
 // out are an error too, and so is a panic.
-func inParallel[T any](ctx context.Context, atATime int, items []T, do func(T) error) error {
+func Each[T any](ctx context.Context, atATime int, items []T, do func(T) error) error {
 	errs := make([]error, len(items))
 	begun := make([]bool, len(items))
 	workqueue.ParallelizeUntil(ctx, atATime, len(items), func(i int) {

@@ -142,14 +142,14 @@ func (w *world) syncSet() {
 		}
 		apply(w, w.live.scalingGroups, before, wanted, func(o *v1alpha1.PodCliqueScalingGroup) any { return o.Spec })
 	}
-	for _, config := range children.PodGangs {
+	for _, config := range children.PodGangs() {
 		wanted, before := plan.Configuration[v1alpha1.PodGang](config), w.live.gangs[*config.Name]
 		if before != nil {
 			wanted.Status = before.Status
 		}
 		apply(w, w.live.gangs, before, wanted, func(o *v1alpha1.PodGang) any { return o.Spec })
 	}
-	for _, config := range children.PodCliques {
+	for _, config := range children.PodCliques() {
 		wanted, before := plan.Configuration[v1alpha1.PodClique](config), w.live.cliques[*config.Name]
 		if before != nil {
 			wanted.Status = before.Status

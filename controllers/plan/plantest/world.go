@@ -50,12 +50,12 @@ func Live(set *v1alpha1.PodCliqueSet, children podcliqueset.Children) podcliques
 		scalingGroup.UID, scalingGroup.Generation, scalingGroup.ManagedFields = types.UID(scalingGroup.Name), 1, owned
 		observed.ScalingGroups[scalingGroup.Name] = scalingGroup
 	}
-	for _, config := range children.PodGangs {
+	for _, config := range children.PodGangs() {
 		gang := plan.Configuration[v1alpha1.PodGang](config)
 		gang.UID, gang.Generation = types.UID(gang.Name), 1
 		observed.PodGangs[gang.Name] = gang
 	}
-	for _, config := range children.PodCliques {
+	for _, config := range children.PodCliques() {
 		podClique := plan.Configuration[v1alpha1.PodClique](config)
 		podClique.UID, podClique.Generation, podClique.ManagedFields = types.UID(podClique.Name), 1, owned
 		observed.PodCliques[podClique.Name] = podClique

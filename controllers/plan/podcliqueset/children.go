@@ -33,9 +33,8 @@ type Children struct {
 	// Services has the headless Service, unless it is disabled.
 	Services      []*corev1ac.ServiceApplyConfiguration
 	ScalingGroups []*grovev1alpha1.PodCliqueScalingGroupApplyConfiguration
-	// PodGangs and PodCliques are in the order of the replicas, PodCliques within one in the order of the template.
-	PodGangs   []*grovev1alpha1.PodGangApplyConfiguration
-	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
+	// Replicas are those of the set, in their order.
+	Replicas []ReplicaChildren
 	// Revision records the podSpecs as they are.
 	Revision *appsv1ac.ControllerRevisionApplyConfiguration
 	// DisruptionBudgets are those that the template asks for, and SurplusBudgets those that it doesn't, or not any more.
@@ -43,8 +42,36 @@ type Children struct {
 	SurplusBudgets    []*policyv1.PodDisruptionBudget
 	// Autoscalers has one for each PodClique with an autoScalingConfig, and for each scaling group with a scaleConfig.
 	Autoscalers []*autoscalingv2ac.HorizontalPodAutoscalerApplyConfiguration
-	// Problems are replicas that are scaled too far: their PodGangs stay as they are.
+	// Problems are of replicas that are scaled too far: their PodGangs stay as they are.
 	Problems []plan.Problem
+}
+
+// ReplicaChildren are what one replica of a set consists of, except pods.
+type ReplicaChildren struct {
+	// PodGang is nil for a replica that is scaled too far.
+	PodGang *grovev1alpha1.PodGangApplyConfiguration
+	// PodCliques are in the order of the template.
+	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
+}
+
+// PodGangs are those of all replicas.
+func (c Children) PodGangs() []*grovev1alpha1.PodGangApplyConfiguration {
+	var all []*grovev1alpha1.PodGangApplyConfiguration
+	for _, replica := range c.Replicas {
+		if replica.PodGang != nil {
+			all = append(all, replica.PodGang)
+		}
+	}
+	return all
+}
+
+// PodCliques are those of all replicas.
+func (c Children) PodCliques() []*grovev1alpha1.PodCliqueApplyConfiguration {
+	var all []*grovev1alpha1.PodCliqueApplyConfiguration
+	for _, replica := range c.Replicas {
+		all = append(all, replica.PodCliques...)
+	}
+	return all
 }
 
 // Children of a set, as its spec and the live replicas of its scalable children ask for them.
@@ -76,21 +103,17 @@ func (s Set) Children() Children {
 		b.earlier = s.past()
 	}
 	for i := range s.Object.Spec.Replicas {
+		var replica ReplicaChildren
 		for _, clique := range cliques {
-			children.PodCliques = append(children.PodCliques, b.podClique(clique, i, rollout.takes[i], rollout.outdated[i]))
+			replica.PodCliques = append(replica.PodCliques, b.podClique(clique, i, rollout.takes[i], rollout.outdated[i]))
 		}
 		children.DisruptionBudgets = append(children.DisruptionBudgets, b.disruptionBudgets(i)...)
-		if pods := b.numPods(i); pods > plan.MostPods {
-			children.Problems = append(children.Problems, plan.Problem{Reason: v1alpha1.ReasonTooManyPods, Message: fmt.Sprintf(
-				"replica %d is scaled to %d pods, and may have %d: scale its PodCliques or PodCliqueScalingGroups in", i, pods, plan.MostPods)})
-			continue
+		if gang, problem := b.boundedPodGang(i); problem == nil {
+			replica.PodGang = gang
+		} else {
+			children.Problems = append(children.Problems, *problem)
 		}
-		gang := b.podGang(i)
-		if gangBytes(gang.Spec) > mostGangBytes {
-			children.Problems = append(children.Problems, tooLarge(*gang.Name))
-			continue
-		}
-		children.PodGangs = append(children.PodGangs, gang)
+		children.Replicas = append(children.Replicas, replica)
 	}
 	children.SurplusBudgets = s.surplusBudgets(children.DisruptionBudgets)
 	return children
@@ -298,6 +321,20 @@ func (b *childBuilder) kept(clique cliqueTemplate, i int32) *plan.PodTemplate {
 		return recorded
 	}
 	return &plan.PodTemplate{Name: clique.Name, PodSpec: live.Spec.PodSpec, RestartedAt: live.Annotations[v1alpha1.AnnotationRestartedAt]}
+}
+
+// boundedPodGang is the PodGang of replica i, or why there can't be one as large.
+func (b *childBuilder) boundedPodGang(i int32) (*grovev1alpha1.PodGangApplyConfiguration, *plan.Problem) {
+	if pods := b.numPods(i); pods > plan.MostPods {
+		return nil, &plan.Problem{Reason: v1alpha1.ReasonTooManyPods, Message: fmt.Sprintf(
+			"replica %d is scaled to %d pods, and may have %d: scale its PodCliques or PodCliqueScalingGroups in", i, pods, plan.MostPods)}
+	}
+	gang := b.podGang(i)
+	if gangBytes(gang.Spec) > mostGangBytes {
+		problem := tooLarge(*gang.Name)
+		return nil, &problem
+	}
+	return gang, nil
 }
 
 func (b *childBuilder) podGang(i int32) *grovev1alpha1.PodGangApplyConfiguration {

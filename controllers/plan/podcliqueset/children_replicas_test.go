@@ -23,11 +23,11 @@ func TestScaledTooFar(t *testing.T) {
 		!strings.Contains(children.Problems[0].Message, "replica 1 is scaled to 10003 pods") {
 		t.Errorf("problems %v", children.Problems)
 	}
-	if len(children.PodGangs) != 1 || *children.PodGangs[0].Name != "train-0" {
-		t.Errorf("%d PodGangs are applied", len(children.PodGangs))
+	if len(children.PodGangs()) != 1 || *children.PodGangs()[0].Name != "train-0" {
+		t.Errorf("%d PodGangs are applied", len(children.PodGangs()))
 	}
-	if len(children.PodCliques) != 6 {
-		t.Errorf("%d PodCliques are applied", len(children.PodCliques))
+	if len(children.PodCliques()) != 6 {
+		t.Errorf("%d PodCliques are applied", len(children.PodCliques()))
 	}
 	if removals := observed.Removals(); len(removals.PodGangs) > 0 {
 		t.Errorf("PodGang %s is removed", removals.PodGangs[0].Name)
@@ -48,7 +48,7 @@ func TestReplicasBelowTheMinimumAreRaised(t *testing.T) {
 	group.Spec.Replicas, group.ManagedFields = ptr.To[int32](1), others
 	children := observed.Children()
 	var podGroups []string
-	for _, podGroup := range children.PodGangs[0].Spec.PodGroups {
+	for _, podGroup := range children.PodGangs()[0].Spec.PodGroups {
 		podGroups = append(podGroups, fmt.Sprintf("%s %d", *podGroup.Name, *podGroup.MinReplicas))
 	}
 	if diff := cmp.Diff([]string{
@@ -56,16 +56,16 @@ func TestReplicasBelowTheMinimumAreRaised(t *testing.T) {
 	}, podGroups); diff != "" {
 		t.Errorf("the base unit (-want +got):\n%s", diff)
 	}
-	if scaled := children.PodGangs[0].Spec.ScaledGroups; len(scaled) > 0 {
+	if scaled := children.PodGangs()[0].Spec.ScaledGroups; len(scaled) > 0 {
 		t.Errorf("%d scaled units", len(scaled))
 	}
-	for _, podClique := range children.PodCliques {
+	for _, podClique := range children.PodCliques() {
 		if *podClique.Name == "train-alone-0" && podClique.Spec.Replicas != nil {
 			t.Errorf("what the autoscaler wrote is overwritten with %d", *podClique.Spec.Replicas)
 		}
 	}
 	alone.Spec.Replicas, group.Spec.Replicas = ptr.To[int32](0), ptr.To[int32](0)
-	if podGroups := observed.Children().PodGangs[0].Spec.PodGroups; len(podGroups) > 0 {
+	if podGroups := observed.Children().PodGangs()[0].Spec.PodGroups; len(podGroups) > 0 {
 		t.Errorf("everything is off, and the base unit has %d pod groups", len(podGroups))
 	}
 }

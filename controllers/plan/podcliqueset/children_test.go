@@ -23,10 +23,10 @@ func TestNamesAreUniqueAndValid(t *testing.T) {
 	plantest.ForRandomSets(t, func(t *testing.T, _ *rand.Rand, set *v1alpha1.PodCliqueSet) {
 		children := podcliqueset.Set{Object: set}.Children()
 		var podCliques, podGangs, pods []string
-		for _, podClique := range children.PodCliques {
+		for _, podClique := range children.PodCliques() {
 			podCliques = append(podCliques, *podClique.Name)
 		}
-		for _, podGang := range children.PodGangs {
+		for _, podGang := range children.PodGangs() {
 			podGangs = append(podGangs, *podGang.Name)
 		}
 		for _, clique := range plantest.Cliques(plantest.Live(set, children), plantest.AllPods) {

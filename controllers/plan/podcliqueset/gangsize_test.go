@@ -28,7 +28,7 @@ func TestGangsThatAreTooLarge(t *testing.T) {
 			scalingGroup.Spec.Replicas = ptr.To(replicas * 2)
 		}
 		children := observed.Children()
-		if len(children.PodGangs) == 0 {
+		if len(children.PodGangs()) == 0 {
 			refused++
 			if problem := children.Problems[0]; problem.Reason != v1alpha1.ReasonTooLarge || !strings.Contains(problem.Message, "would be larger than etcd takes") {
 				t.Errorf("%d group replicas: %+v", replicas, problem)
@@ -36,7 +36,7 @@ func TestGangsThatAreTooLarge(t *testing.T) {
 			continue
 		}
 		applied++
-		gang := plan.Configuration[v1alpha1.PodGang](children.PodGangs[0])
+		gang := plan.Configuration[v1alpha1.PodGang](children.PodGangs()[0])
 		gang.Status = fullStatus(gang)
 		if content, err := json.Marshal(gang); err != nil || len(content) > mostBytes {
 			t.Errorf("%d group replicas: %d bytes, %v", replicas, len(content), err)

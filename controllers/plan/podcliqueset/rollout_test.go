@@ -35,7 +35,7 @@ func edited(change func(set *v1alpha1.PodCliqueSet)) *plantest.World {
 func given(set podcliqueset.Set) string {
 	with := map[string]int{}
 	var replicas []string
-	for _, podClique := range set.Children().PodCliques {
+	for _, podClique := range set.Children().PodCliques() {
 		i := podClique.Labels[v1alpha1.LabelReplicaIndex]
 		if ptr.Deref(podClique.Spec.PodSpec.Containers[0].Image, "") == "new" {
 			if with[i]++; with[i] == 3 {
@@ -118,7 +118,7 @@ func leftOver(change func(set *v1alpha1.PodCliqueSet)) *plantest.World {
 func turns(set podcliqueset.Set) string {
 	with := map[string]int{}
 	var replicas []string
-	for _, podClique := range set.Children().PodCliques {
+	for _, podClique := range set.Children().PodCliques() {
 		i := podClique.Labels[v1alpha1.LabelReplicaIndex]
 		if podClique.Annotations[v1alpha1.AnnotationUpdateTo] == podClique.Labels[v1alpha1.LabelPodTemplateHash] {
 			if with[i]++; with[i] == 3 {
@@ -264,7 +264,7 @@ func TestPastTemplate(t *testing.T) {
 	w.Revisions = append(w.Revisions, plan.Configuration[appsv1.ControllerRevision](podcliqueset.Set{Object: before}.Children().Revision))
 	delete(w.PodCliques, "train-alone-1")
 	w.PodCliques["train-lead-1"].Spec.PodSpec.Containers[0].Image = "by hand"
-	for _, podClique := range w.Children().PodCliques {
+	for _, podClique := range w.Children().PodCliques() {
 		if image := podClique.Spec.PodSpec.Containers[0].Image; ptr.Deref(image, "") != "" {
 			t.Errorf("%s gets image %s", *podClique.Name, *image)
 		}

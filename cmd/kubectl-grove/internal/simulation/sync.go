@@ -46,13 +46,13 @@ func (w *World) syncSet() bool {
 			w.touchAll()
 		}
 	}
-	for _, config := range children.PodGangs {
+	for _, config := range children.PodGangs() {
 		wanted := plan.Configuration[v1alpha1.PodGang](config)
 		if write(w, w.PodGangs, wanted, func(o *v1alpha1.PodGang) any { return o.Spec }, func(to, from *v1alpha1.PodGang) { to.Status = from.Status }) {
 			wrote, w.touched[wanted.Name] = true, true
 		}
 	}
-	for _, config := range children.PodCliques {
+	for _, config := range children.PodCliques() {
 		wanted := plan.Configuration[v1alpha1.PodClique](config)
 		if before := w.PodCliques[wanted.Name]; before != nil && wanted.Spec.Replicas == nil {
 			wanted.Spec.Replicas = before.Spec.Replicas

@@ -1,0 +1,128 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// gateOwner is an owner of some age, and of a size by which nobody is preferred.
+func gateOwner(namespace, name string, age time.Duration) Owner {
+	created := time.Unix(1_000_000, 0).Add(-age)
+	return Owner{Object: &metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.NewTime(created)}}
+}
+
+func mustEnter(t *testing.T, gate *Gate, owner Owner) func() {
+	t.Helper()
+	leave, err := gate.enter(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leave
+}
+
+// Small sets come before large ones, old before young ones, in the order in which they ask, and namespaces take turns.
+func TestGateOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := &Gate{}
+		var inside []func()
+		for range Passing {
+			inside = append(inside, mustEnter(t, gate, gateOwner("large", "old", time.Hour)))
+		}
+		var passed []string
+		wait := func(owner Owner, number int) {
+			go func() {
+				leave := mustEnter(t, gate, owner)
+				passed = append(passed, fmt.Sprint(owner.GetNamespace(), "/", owner.GetName(), " ", number))
+				leave()
+			}()
+			synctest.Wait()
+		}
+		wait(gateOwner("large", "young", time.Minute), 1)
+		wait(gateOwner("large", "old", time.Hour), 2)
+		wait(gateOwner("large", "old", time.Hour), 3)
+		wait(gateOwner("small", "small", 0), 4)
+		wait(gateOwner("large", "older", time.Hour+time.Second), 5)
+		larger := gateOwner("large", "larger", 2*time.Hour)
+		larger.Size = 1000
+		wait(larger, 6)
+		if len(passed) > 0 {
+			t.Fatalf("%q passed while %d were inside", passed, Passing)
+		}
+		inside[0]()
+		synctest.Wait()
+		want := []string{"large/older 5", "small/small 4", "large/old 2", "large/old 3", "large/young 1", "large/larger 6"}
+		if !slices.Equal(passed, want) {
+			t.Errorf("passed in the order %q, want %q", passed, want)
+		}
+		for _, leave := range inside[1:] {
+			leave()
+		}
+		if gate.passing != 0 || len(gate.waiting) > 0 || len(gate.namespaces) > 0 {
+			t.Errorf("left behind: %d inside, waiting %v", gate.passing, gate.waiting)
+		}
+	})
+}
+
+// Whoever gives up takes nobody's turn.
+func TestGateGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := &Gate{}
+		var inside []func()
+		for range Passing {
+			inside = append(inside, mustEnter(t, gate, gateOwner("a", "a", 0)))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			if _, err := gate.enter(ctx, gateOwner("a", "a", time.Hour)); err == nil {
+				t.Error("one that gave up passed")
+			}
+		}()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		passed := false
+		go func() {
+			defer mustEnter(t, gate, gateOwner("a", "b", 0))()
+			passed = true
+		}()
+		synctest.Wait()
+		inside[0]()
+		synctest.Wait()
+		if !passed {
+			t.Error("the one behind doesn't pass")
+		}
+	})
+}
+
+// What takes long to be answered keeps nobody back, and counts once.
+func TestSlowAppliesLeaveTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := &Gate{}
+		var inside []func()
+		for range Passing {
+			inside = append(inside, mustEnter(t, gate, gateOwner("slow", "webhook", time.Hour)))
+		}
+		start := time.Now()
+		leave := mustEnter(t, gate, gateOwner("quick", "set", 0))
+		if waited := time.Since(start); waited != patience {
+			t.Errorf("waited for %s, want %s", waited, patience)
+		}
+		for _, leave := range append(inside, leave) {
+			leave()
+		}
+		if gate.passing != 0 {
+			t.Errorf("%d are inside when all have left", gate.passing)
+		}
+	})
+}
+
+func TestNoGate(t *testing.T) {
+	var gate *Gate
+	mustEnter(t, gate, gateOwner("a", "a", 0))()
+}
