@@ -39,6 +39,7 @@ type writer struct {
 	cluster         *cluster.Cluster
 	backend         scheduler.Backend
 	gate            apply.Gate
+	pace            *apply.Pace
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
 	roleBindings    *apply.Kind[*rbacv1.RoleBinding, *rbacv1ac.RoleBindingApplyConfiguration]
@@ -60,6 +61,7 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 	w := &writer{
 		cluster:         cluster,
 		backend:         backend,
+		pace:            pace,
 		serviceAccounts: apply.NewKind("ServiceAccount", manager, tracker, core.ServiceAccounts().Informer().GetIndexer(), kube.CoreV1().ServiceAccounts, corev1ac.ExtractServiceAccount),
 		roles:           apply.NewKind("Role", manager, tracker, rbac.Roles().Informer().GetIndexer(), kube.RbacV1().Roles, rbacv1ac.ExtractRole),
 		roleBindings:    apply.NewKind("RoleBinding", manager, tracker, rbac.RoleBindings().Informer().GetIndexer(), kube.RbacV1().RoleBindings, rbacv1ac.ExtractRoleBinding),
@@ -129,6 +131,7 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 	owner := w.owner(observed.Object)
 	children := observed.Children()
+	made := w.pace.Expect(observed.Missing(children.Replicas...))
 	errs := []error{
 		w.serviceAccounts.Apply(ctx, owner, children.ServiceAccount),
 		w.roles.Apply(ctx, owner, children.Role),
@@ -139,6 +142,7 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 		w.budgets.All(ctx, owner, children.DisruptionBudgets),
 		w.budgets.Delete(ctx, owner, children.SurplusBudgets),
 		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
+			defer made(observed.Missing(replica))
 			return w.writeReplica(ctx, owner, replica, observed.PodCliques)
 		}),
 	}

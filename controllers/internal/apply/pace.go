@@ -16,21 +16,23 @@ const (
 	LongestHold  = 10 * time.Second
 	// statusesPerSecond is the rate at which held statuses would be written, all of them: what a small API server does beside making the pods that
 	// they describe.
-	statusesPerSecond = 20
+	statusesPerSecond = 30
 )
 
-// Pace holds statuses that aren't urgent for as long as it would take to write all that are held: a lone set's are told at once, and where
-// hundreds change, more changes go into each. All writers of statuses share one. The zero value is ready for use.
+// Pace holds statuses that aren't urgent for as long as it would take to write all that are held, and those of all objects that are about to be made: a lone
+// set's are told at once, and where hundreds change, more changes go into each. All writers of statuses share one. The zero value is ready for use.
 type Pace struct {
 	mu   sync.Mutex
 	held map[described]time.Time
+	// expected is how many objects are about to be made.
+	expected int
 }
 
 // described is an object of the kind that a field manager describes.
 type described struct {
 	manager string
 	name    cache.ObjectName
-	// sums is set for an object that is described by the statuses of others. It waits twice as long, for theirs to come first.
+	// sums is set for an object that is described by the statuses of others. It waits longer, for theirs to come first.
 	sums bool
 }
 
@@ -49,11 +51,22 @@ func (p *Pace) hold(object described, urgency plan.Urgency, now time.Time) time.
 	if urgency == plan.Urgent {
 		return 0
 	}
-	span := time.Duration(len(p.held)) * time.Second / statusesPerSecond
+	span := time.Duration(len(p.held)+p.expected) * time.Second / statusesPerSecond
 	if object.sums {
-		span *= 2
+		span = 2*span - ShortestHold
 	}
 	return max(0, since.Add(min(LongestHold, max(ShortestHold, span))).Sub(now))
+}
+
+// Expect is told of a number of objects that are about to be made, and what it returns of each number of them that is, or won't be.
+func (p *Pace) Expect(n int) (made func(n int)) {
+	expect := func(n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.expected += n
+	}
+	expect(n)
+	return func(n int) { expect(-n) }
 }
 
 // release is told that an object's status was written, or needn't be, or that the object is gone.

@@ -74,6 +74,22 @@ func (c Children) PodCliques() []*grovev1alpha1.PodCliqueApplyConfiguration {
 	return all
 }
 
+// Missing is how many PodGangs and PodCliques of some replicas don't exist yet.
+func (s Set) Missing(replicas ...ReplicaChildren) int {
+	n := 0
+	for _, replica := range replicas {
+		if replica.PodGang != nil && s.PodGangs[*replica.PodGang.Name] == nil {
+			n++
+		}
+		for _, podClique := range replica.PodCliques {
+			if s.PodCliques[*podClique.Name] == nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Children of a set, as its spec and the live replicas of its scalable children ask for them.
 func (s Set) Children() Children {
 	b := childBuilder{

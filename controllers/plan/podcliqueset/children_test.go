@@ -227,6 +227,19 @@ func TestRemovalsSpareWhatIsNotTheSets(t *testing.T) {
 	}
 }
 
+func TestMissingChildren(t *testing.T) {
+	observed := plantest.Observed(plantest.Workers())
+	replicas := observed.Children().Replicas
+	if n := observed.Missing(replicas...); n != 0 {
+		t.Errorf("%d are missing of a set that has them all", n)
+	}
+	delete(observed.PodGangs, "train-1")
+	delete(observed.PodCliques, "train-lead-1")
+	if all, first := observed.Missing(replicas...), observed.Missing(replicas[0]); all != 2 || first != 0 {
+		t.Errorf("%d are missing, %d of them in replica 0; want 2 and 0", all, first)
+	}
+}
+
 // What GitOps tools track objects by stays on the set.
 func TestGitOpsMarksAreNotMirrored(t *testing.T) {
 	set := plantest.Workers()
