@@ -132,15 +132,20 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set) error {
 	owner := w.owner(observed.Object)
 	children := observed.Children()
 	made := w.pace.Expect(observed.Missing(children.Replicas...))
+	shared := []func() error{
+		func() error { return w.serviceAccounts.Apply(ctx, owner, children.ServiceAccount) },
+		func() error { return w.roles.Apply(ctx, owner, children.Role) },
+		func() error { return w.bind(ctx, owner, children.RoleBinding) },
+		func() error { return w.services.All(ctx, owner, children.Services) },
+		func() error { return w.revisions.Apply(ctx, owner, children.Revision) },
+		func() error {
+			return w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups)
+		},
+		func() error { return w.budgets.All(ctx, owner, children.DisruptionBudgets) },
+		func() error { return w.budgets.Delete(ctx, owner, children.SurplusBudgets) },
+	}
 	errs := []error{
-		w.serviceAccounts.Apply(ctx, owner, children.ServiceAccount),
-		w.roles.Apply(ctx, owner, children.Role),
-		w.bind(ctx, owner, children.RoleBinding),
-		w.services.All(ctx, owner, children.Services),
-		w.revisions.Apply(ctx, owner, children.Revision),
-		w.scalingGroups.AllRead(ctx, owner, children.ScalingGroups, observed.ScalingGroups),
-		w.budgets.All(ctx, owner, children.DisruptionBudgets),
-		w.budgets.Delete(ctx, owner, children.SurplusBudgets),
+		apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() }),
 		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
 			defer made(observed.Missing(replica))
 			return w.writeReplica(ctx, owner, replica, observed.PodCliques)
