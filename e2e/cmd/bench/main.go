@@ -119,14 +119,13 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.start(ctx); err != nil {
 		return err
 	}
-	if err := b.measure(ctx); err != nil {
-		return err
-	}
-	if err := b.measureTotals(); err != nil {
-		return err
-	}
+	// What was measured before something failed, or before the time was up, took long, and is told all the same.
+	err := errors.Join(b.measure(ctx), b.measureTotals())
 	fmt.Println()
 	b.report.print(os.Stdout, b.raiseLimits)
+	if err != nil {
+		return err
+	}
 	if b.check && b.report.missed() {
 		return errors.New("a figure misses its target")
 	}

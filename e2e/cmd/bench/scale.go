@@ -64,9 +64,12 @@ func (b *bench) measureScale(ctx context.Context) error {
 	}
 	largest := slices.Max(b.sizes)
 	var curve []scaled
+	defer func() { b.report.scale(curve) }()
 	measure := func(shape string, pods int, more func(context.Context) error) error {
 		one, err := b.measureScaled(ctx, shape, pods, more)
-		curve = append(curve, one)
+		if err == nil {
+			curve = append(curve, one)
+		}
 		return err
 	}
 	for _, pods := range b.sizes {
@@ -86,11 +89,8 @@ func (b *bench) measureScale(ctx context.Context) error {
 		}
 	}
 	if largest > deletedPods && slices.Contains(b.shapes, shapeGroups) && !slices.Contains(b.sizes, deletedPods) {
-		if err := measure(shapeGroups, deletedPods, nil); err != nil {
-			return err
-		}
+		return measure(shapeGroups, deletedPods, nil)
 	}
-	b.report.scale(curve)
 	return nil
 }
 
