@@ -113,8 +113,9 @@ type Kind[T metav1.Object, C Configuration[C]] struct {
 	refused *lru.Cache // by object name: what was refused last
 }
 
-// atATime is how many children of one owner are written at a time.
-const atATime = 128
+// atATime is how many children of one owner are written at a time: enough to keep an API server busy, and few beside the limit of requests in flight, which
+// others' requests wait for, too.
+const atATime = 32
 
 // NewKind returns what writes the children of a kind under a field manager. The tracker is told of every write; extract returns what a
 // manager owns of an object.
