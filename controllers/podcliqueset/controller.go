@@ -138,7 +138,11 @@ func (c *controller) end(ctx context.Context, set *v1alpha1.PodCliqueSet) error 
 func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time.Duration, error) {
 	key := cache.MetaObjectToName(set)
 	c.deleted.replaced(key, set.UID)
-	err := c.writer.write(ctx, c.observe(set))
+	err := c.writer.write(ctx, c.observe(set), func(err error) {
+		if c.reports.Add(set, err) {
+			c.statuses.Mark(key)
+		}
+	})
 	if c.reports.Set(set, err) {
 		c.statuses.Mark(key)
 	}

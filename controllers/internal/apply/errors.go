@@ -71,6 +71,8 @@ type Reports struct {
 type reported struct {
 	uid types.UID
 	plan.Report
+	// beginning is the generation of the owner whose first problem was added; 0 once all is known.
+	beginning int64
 }
 
 // Set replaces the report on an owner by what came of writing its children, and tells whether it has changed.
@@ -87,8 +89,31 @@ func (r *Reports) Set(owner metav1.Object, err error) (changed bool) {
 	}
 	name := cache.MetaObjectToName(owner)
 	before := r.reports[name]
-	r.reports[name] = reported{owner.GetUID(), plan.Report{Generation: owner.GetGeneration(), Problems: problems}}
+	r.reports[name] = reported{uid: owner.GetUID(), Report: plan.Report{Generation: owner.GetGeneration(), Problems: problems}}
 	return before.uid != owner.GetUID() || before.Generation != owner.GetGeneration() || !slices.Equal(before.Problems, problems)
+}
+
+// Add reports the first problem of an owner not all of whose children have been written yet, if none is known of it as it is, and tells whether it did.
+// All of them are reported with Set.
+func (r *Reports) Add(owner metav1.Object, err error) (changed bool) {
+	problems, _ := Problems(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := cache.MetaObjectToName(owner)
+	before := r.reports[name]
+	if before.uid != owner.GetUID() {
+		before = reported{uid: owner.GetUID()}
+	}
+	told := before.beginning == owner.GetGeneration() || before.Generation == owner.GetGeneration() && len(before.Problems) > 0
+	if len(problems) == 0 || told {
+		return false
+	}
+	if r.reports == nil {
+		r.reports = map[cache.ObjectName]reported{}
+	}
+	before.beginning, before.Problems = owner.GetGeneration(), problems
+	r.reports[name] = before
+	return true
 }
 
 // Get returns the report on an owner; an empty one if there is none. What was said of an earlier object of its name isn't said of it.
