@@ -164,8 +164,14 @@ func (c *controller) sync(ctx context.Context, podClique *v1alpha1.PodClique) (t
 	klog.FromContext(ctx).V(4).Info("Planned", "create", len(actions.Create), "delete", len(actions.Delete),
 		"replace", len(actions.Replace), "relabel", len(actions.Relabel))
 	lost, again := c.lost(observed)
-	err := utilerrors.NewAggregate([]error{c.writer.deleteLost(ctx, observed, lost), c.writer.write(ctx, observed, actions)})
 	key := cache.MetaObjectToName(podClique)
+	deleted := c.writer.deleteLost(ctx, observed, lost)
+	written := c.writer.write(ctx, observed, actions, func(err error) {
+		if c.reports.Add(podClique, err) {
+			c.statuses.Mark(key)
+		}
+	})
+	err := utilerrors.NewAggregate([]error{deleted, written})
 	if c.reports.Set(podClique, err) {
 		c.statuses.Mark(key)
 	}

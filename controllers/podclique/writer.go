@@ -56,9 +56,10 @@ func metadataOnly(owned, wanted *corev1ac.PodApplyConfiguration) *corev1ac.PodAp
 	return changed
 }
 
-// write makes the pods what the plan says.
-func (w *writer) write(ctx context.Context, observed plan.Clique, actions podclique.Actions) error {
+// write makes the pods what the plan says. Refused is told of those that are refused, as they are.
+func (w *writer) write(ctx context.Context, observed plan.Clique, actions podclique.Actions, refused func(error)) error {
 	owner := w.ownerOf(observed)
+	owner.Refused = refused
 	var failed []*corev1.Pod
 	var successors []*corev1ac.PodApplyConfiguration
 	for _, replacement := range actions.Replace {

@@ -127,9 +127,11 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 
 // write makes the children what the set asks for: first what pods use, then replica by replica, so that the first ones are up while the last ones are
 // still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
-// are all written; the error is a conflict then, and what the set asks for now comes next. What fails is told as it comes, too.
-func (w *writer) write(ctx context.Context, observed podcliqueset.Set, failed func(error)) error {
+// are all written; the error is a conflict then, and what the set asks for now comes next.
+// Refused is told of what is refused, as it is.
+func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused func(error)) error {
 	owner := w.owner(observed.Object)
+	owner.Refused = refused
 	children := observed.Children()
 	made := w.pace.Expect(observed.Missing(children.Replicas...))
 	shared := []func() error{
@@ -145,10 +147,10 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, failed fu
 		func() error { return w.budgets.Delete(ctx, owner, children.SurplusBudgets) },
 	}
 	errs := []error{
-		apply.Each(ctx, len(shared), shared, func(write func() error) error { return told(write(), failed) }),
+		apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() }),
 		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
 			defer made(observed.Missing(replica))
-			return told(w.writeReplica(ctx, owner, replica, observed.PodCliques), failed)
+			return w.writeReplica(ctx, owner, replica, observed.PodCliques)
 		}),
 	}
 	if err := w.superseded(owner); err != nil {
@@ -172,14 +174,6 @@ func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica po
 		err = w.podGangs.Apply(ctx, owner, replica.PodGang)
 	}
 	return utilerrors.NewAggregate([]error{err, w.podCliques.AllRead(ctx, owner, replica.PodCliques, read)})
-}
-
-// told tells of an error, and returns it.
-func told(err error, failed func(error)) error {
-	if err != nil {
-		failed(err)
-	}
-	return err
 }
 
 // superseded is a conflict if the set isn't what the owner is any more.

@@ -82,7 +82,7 @@ func TestRefusalsAreToldAtOnce(t *testing.T) {
 }
 
 // write writes the children of a set, which the cache has in some state. React answers what is applied of replicas, by name, several at a time.
-func write(t *testing.T, cached *v1alpha1.PodCliqueSet, observed podcliqueset.Set, react func(name string) error, failed func(error)) error {
+func write(t *testing.T, cached *v1alpha1.PodCliqueSet, observed podcliqueset.Set, react func(name string) error, refused func(error)) error {
 	t.Helper()
 	grove, kube := grovefake.NewSimpleClientset(cached), kubefake.NewSimpleClientset()
 	grove.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -111,5 +111,5 @@ func write(t *testing.T, cached *v1alpha1.PodCliqueSet, observed podcliqueset.Se
 	if err := one.WaitForSync(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return w.write(ctx, observed, failed)
+	return w.write(ctx, observed, refused)
 }

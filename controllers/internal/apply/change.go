@@ -27,7 +27,7 @@ func (k *Kind[T, C]) Change(ctx context.Context, owner Owner, read []T, wanted [
 	}
 	return Each(ctx, atATime, pairs, func(i int) error {
 		live := read[i]
-		err := k.unlessRefused(wanted[i], func(name cache.ObjectName) error {
+		err := k.unlessRefused(owner, wanted[i], func(name cache.ObjectName) error {
 			return k.send(ctx, owner, name, wanted[i].WithUID(live.GetUID()).WithResourceVersion(live.GetResourceVersion()))
 		})
 		var r refused

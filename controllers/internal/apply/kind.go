@@ -67,6 +67,8 @@ type Owner struct {
 	Gate *Gate
 	// Size is how much there is to apply, in a measure that owners at one Gate have in common.
 	Size int
+	// Refused is told of each child that is refused, as it is: others may still be written long after. It is called concurrently; nil for nobody.
+	Refused func(error)
 	// Live reads the owner from the API server.
 	Live func(ctx context.Context) (metav1.Object, error)
 }
@@ -150,7 +152,7 @@ func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read 
 		if !ok {
 			return k.Apply(ctx, owner, config)
 		}
-		return k.unlessRefused(config, func(name cache.ObjectName) error {
+		return k.unlessRefused(owner, config, func(name cache.ObjectName) error {
 			return k.update(ctx, owner, name, live, config, live.GetResourceVersion())
 		})
 	})
@@ -160,11 +162,11 @@ func (k *Kind[T, C]) AllRead(ctx context.Context, owner Owner, wanted []C, read 
 // sees, wakes its owner. The error is a problem for a user where the name belongs to something else, or where the API server
 // refuses the child; what was refused is sent again only if it has changed, or after a while.
 func (k *Kind[T, C]) Apply(ctx context.Context, owner Owner, wanted C) error {
-	return k.unlessRefused(wanted, func(name cache.ObjectName) error { return k.apply(ctx, owner, name, wanted) })
+	return k.unlessRefused(owner, wanted, func(name cache.ObjectName) error { return k.apply(ctx, owner, name, wanted) })
 }
 
 // unlessRefused writes a configuration unless it was refused a moment ago.
-func (k *Kind[T, C]) unlessRefused(wanted C, write func(name cache.ObjectName) error) error {
+func (k *Kind[T, C]) unlessRefused(owner Owner, wanted C, write func(name cache.ObjectName) error) error {
 	name := cache.NewObjectName(*wanted.GetNamespace(), *wanted.GetName())
 	hash, err := hashOf(wanted)
 	if err != nil {
@@ -176,6 +178,9 @@ func (k *Kind[T, C]) unlessRefused(wanted C, write func(name cache.ObjectName) e
 	err = write(name)
 	if isRefused(err) {
 		k.refused.Add(name, refusal{wanted: hash, err: err, until: time.Now().Add(refusalHolds)})
+		if owner.Refused != nil {
+			owner.Refused(err)
+		}
 	}
 	return err
 }
@@ -190,7 +195,7 @@ func (k *Kind[T, C]) Replace(ctx context.Context, owner Owner, ended []T, succes
 		if err := k.Delete(ctx, owner, ended[i:i+1]); err != nil {
 			return err
 		}
-		return k.unlessRefused(successors[i], func(name cache.ObjectName) error { return k.create(ctx, owner, name, successors[i]) })
+		return k.unlessRefused(owner, successors[i], func(name cache.ObjectName) error { return k.create(ctx, owner, name, successors[i]) })
 	})
 }
 
