@@ -64,8 +64,8 @@ func TestChildrenAreAccepted(t *testing.T) {
 		all = append(all, children.ServiceAccount, children.Role, children.RoleBinding, children.Revision)
 		all = appended(all, children.Services)
 		all = appended(all, children.ScalingGroups)
-		all = appended(all, children.PodGangs)
-		all = appended(all, children.PodCliques)
+		all = appended(all, children.PodGangs())
+		all = appended(all, children.PodCliques())
 		all = appended(all, children.DisruptionBudgets)
 		for _, autoscaler := range children.Autoscalers {
 			// Whether one may scale to 0 depends on its metrics, and on the cluster.
