@@ -138,10 +138,10 @@ func (g ScalingGroup) scaleSelector() string {
 	return selector.String()
 }
 
-// breachIn says what is missing if a replica of the set has fewer group replicas than the scaling group's minimum; one that is off, or a
-// gang that has run to its end, is in no breach.
+// breachIn says what is missing if a replica of the set has fewer group replicas than the scaling group's minimum. One that is off is in no breach, nor is
+// a gang all of whose members of the group are, or one that has run to its end.
 func (g ScalingGroup) breachIn(gang *v1alpha1.PodGang, replicas map[int32]plan.GroupReplica) string {
-	if g.off() || gang.Status.Phase == v1alpha1.PodGangSucceeded {
+	if g.off() || len(replicas) == 0 || gang.Status.Phase == v1alpha1.PodGangSucceeded {
 		return ""
 	}
 	var available int32

@@ -44,6 +44,23 @@ func TestScalingGroupStatus(t *testing.T) {
 	}
 }
 
+// Somebody has turned all members off in one replica of the set.
+func TestScalingGroupThatIsOffInOneReplica(t *testing.T) {
+	w := plantest.NewWorld(plantest.Workers(), plantest.Ready)
+	for _, name := range []string{"train-lead-1", "train-worker-1"} {
+		w.PodCliques[name].Spec.Replicas = ptr.To[int32](0)
+	}
+	w.PodGangs["train-1"].Spec = plan.Configuration[v1alpha1.PodGang](w.Children().Replicas[1].PodGang).Spec
+	w.Settle()
+	status := w.ScalingGroups["train-group"].Status
+	if breached := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionMinAvailableBreached); breached.Status != metav1.ConditionFalse {
+		t.Errorf("nobody asks for group replicas there: %+v", breached)
+	}
+	if status.AvailableReplicas != 2 {
+		t.Errorf("%d group replicas are available, want 2", status.AvailableReplicas)
+	}
+}
+
 // A pod that is starting is no breach, and one that has done its work is ready for others.
 func TestAvailableGroupReplicas(t *testing.T) {
 	w := plantest.NewWorld(plantest.Workers(), plantest.Scheduled)
