@@ -14,9 +14,8 @@ const (
 	// is nothing left to write.
 	ShortestHold = 500 * time.Millisecond
 	LongestHold  = 10 * time.Second
-	// statusesPerSecond is the rate at which held statuses would be written, all of them: what a small API server does beside making the pods that
-	// they describe.
-	statusesPerSecond = 30
+	// statusesPerSecond is the rate at which held statuses would be written, all of them.
+	statusesPerSecond = 50
 )
 
 // Pace holds statuses that aren't urgent for as long as it would take to write all that are held, and those of all objects that are about to be made: a lone

@@ -55,18 +55,18 @@ func TestPaceOfMany(t *testing.T) {
 	for i := range 440 {
 		pace.release(named(i))
 	}
-	if got, want := pace.hold(named(499), plan.Numbers, start), 2*time.Second; got != want {
+	if got, want := pace.hold(named(499), plan.Numbers, start), 1200*time.Millisecond; got != want {
 		t.Errorf("one of 60 is held for %s; want %s", got, want)
 	}
 	made := pace.Expect(30)
-	if got, want := pace.hold(named(499), plan.Numbers, start), 3*time.Second; got != want {
+	if got, want := pace.hold(named(499), plan.Numbers, start), 1800*time.Millisecond; got != want {
 		t.Errorf("one of 60 is held for %s while 30 more are made; want %s", got, want)
 	}
 	made(30)
 	sum := named(498)
 	pace.release(sum)
 	sum.sums = true
-	if got, want := pace.hold(sum, plan.Numbers, start), 2*2*time.Second-ShortestHold; got != want {
+	if got, want := pace.hold(sum, plan.Numbers, start), 2*1200*time.Millisecond-ShortestHold; got != want {
 		t.Errorf("one of 60 that is described by others is held for %s; want %s", got, want)
 	}
 	for i := range 1000 {
