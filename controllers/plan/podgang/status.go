@@ -1,6 +1,7 @@
 package podgang
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -98,7 +99,7 @@ func (g Gang) Urgency(after *v1alpha1.PodGangStatus) plan.Urgency {
 	case urgency == plan.Urgent:
 		return urgency
 	case before.Phase != after.Phase && (after.Phase == v1alpha1.PodGangSucceeded || after.Phase == v1alpha1.PodGangFailed),
-		g.podsWaitFor(unitsBefore, unitsAfter, updating), restarted(before, after), g.updateEnds(&was, &is), g.wholeTurns(unitsBefore, unitsAfter):
+		g.podsWaitFor(unitsBefore, unitsAfter, updating), restarted(before, after), comesUp(before, after), g.updateEnds(&was, &is), g.wholeTurns(unitsBefore, unitsAfter):
 		return plan.Urgent
 	case before.Phase != after.Phase, before.ObservedGeneration != after.ObservedGeneration, !equality.Semantic.DeepEqual(before.PodGroups, after.PodGroups), !equality.Semantic.DeepEqual(before.Units, after.Units):
 		return plan.Numbers
@@ -111,6 +112,14 @@ func (g Gang) Urgency(after *v1alpha1.PodGangStatus) plan.Urgency {
 func restarted(before, after *v1alpha1.PodGangStatus) bool {
 	ended, breached := Ended(before, after)
 	return len(ended)+len(breached)+len(recreations(before, after)) > 0
+}
+
+// comesUp tells whether a unit is up for the first time, or again after it was terminated: an update looks at that record.
+func comesUp(before, after *v1alpha1.PodGangStatus) bool {
+	was := plan.UnitRecords(&v1alpha1.PodGang{Status: *before})
+	return slices.ContainsFunc(after.Units, func(record v1alpha1.UnitStatus) bool {
+		return record.AvailableSince != nil && was[record.Name].AvailableSince == nil
+	})
 }
 
 // podsWaitFor tells whether a pod group has got, or lost, what pods that start after it wait for, or has fewer pods than it needs, which is no news
