@@ -2,10 +2,11 @@ package apply
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"sync"
 	"time"
+
+	"grove.io/grove/controllers/internal/turns"
 )
 
 // Passing is how many applies pass a Gate at a time: enough to keep a small API server busy, and so few that what becomes of the objects doesn't wait
@@ -20,11 +21,7 @@ const patience = time.Second
 type Gate struct {
 	mu      sync.Mutex
 	passing int
-	// namespaces are those that wait, the one whose turn it is first.
-	namespaces []string
-	waiting    map[string]*waiters
-	// arrived is how many have come so far.
-	arrived int
+	waiting *turns.Queue[*waiter]
 }
 
 // enter waits until an apply may pass, which ends with a call of leave. The error is the context's.
@@ -51,22 +48,16 @@ func (g *Gate) enter(ctx context.Context, owner Owner) (leave func(), err error)
 func (g *Gate) arrive(owner Owner) *waiter {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.arrived++
-	w := &waiter{owner: owner, number: g.arrived, turn: make(chan struct{})}
+	w := &waiter{owner: owner, turn: make(chan struct{})}
+	if g.waiting == nil {
+		g.waiting = turns.New(func(w *waiter) string { return w.owner.GetNamespace() }, (*waiter).before)
+	}
 	if g.passing < Passing {
 		g.passing++
 		close(w.turn)
-		return w
+	} else {
+		g.waiting.Push(w)
 	}
-	if g.waiting == nil {
-		g.waiting = map[string]*waiters{}
-	}
-	namespace := owner.GetNamespace()
-	if g.waiting[namespace] == nil {
-		g.waiting[namespace] = &waiters{}
-		g.namespaces = append(g.namespaces, namespace)
-	}
-	heap.Push(g.waiting[namespace], w)
 	return w
 }
 
@@ -74,27 +65,13 @@ func (g *Gate) arrive(owner Owner) *waiter {
 func (g *Gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.namespaces) > 0 {
-		if next := g.next(); !next.gone {
+	for g.waiting.Len() > 0 {
+		if next := g.waiting.Pop(); !next.gone {
 			close(next.turn)
 			return
 		}
 	}
 	g.passing--
-}
-
-// next is the one whose turn it is.
-func (g *Gate) next() *waiter {
-	namespace := g.namespaces[0]
-	g.namespaces = g.namespaces[1:]
-	of := g.waiting[namespace]
-	next := heap.Pop(of).(*waiter)
-	if of.Len() > 0 {
-		g.namespaces = append(g.namespaces, namespace)
-	} else {
-		delete(g.waiting, namespace)
-	}
-	return next
 }
 
 // giveUp is told of one that waits no longer.
@@ -111,29 +88,13 @@ func (g *Gate) giveUp(w *waiter) {
 
 // waiter is an apply that waits for its turn.
 type waiter struct {
-	owner  Owner
-	number int
-	turn   chan struct{}
-	gone   bool
+	owner Owner
+	turn  chan struct{}
+	gone  bool
 }
 
-// waiters are those of one namespace.
-type waiters []*waiter
-
-func (w waiters) Len() int { return len(w) }
-
-func (w waiters) Less(i, j int) bool {
-	a, b := w[i], w[j]
-	return cmp.Or(cmp.Compare(a.owner.Size, b.owner.Size), a.owner.GetCreationTimestamp().Compare(b.owner.GetCreationTimestamp().Time), cmp.Compare(a.owner.GetName(), b.owner.GetName()), cmp.Compare(a.number, b.number)) < 0
-}
-
-func (w waiters) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
-
-func (w *waiters) Push(x any) { *w = append(*w, x.(*waiter)) }
-
-func (w *waiters) Pop() any {
-	last := len(*w) - 1
-	x := (*w)[last]
-	*w = (*w)[:last]
-	return x
+// before tells which of two in one namespace passes first: that of the smaller owner, and of equal ones that of the older.
+func (w *waiter) before(other *waiter) bool {
+	a, b := w.owner, other.owner
+	return cmp.Or(cmp.Compare(a.Size, b.Size), a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time), cmp.Compare(a.GetName(), b.GetName())) < 0
 }

@@ -63,8 +63,8 @@ func TestGateOrder(t *testing.T) {
 		for _, leave := range inside[1:] {
 			leave()
 		}
-		if gate.passing != 0 || len(gate.waiting) > 0 || len(gate.namespaces) > 0 {
-			t.Errorf("left behind: %d inside, waiting %v", gate.passing, gate.waiting)
+		if gate.passing != 0 || gate.waiting.Len() > 0 {
+			t.Errorf("left behind: %d inside, %d waiting", gate.passing, gate.waiting.Len())
 		}
 	})
 }
