@@ -81,6 +81,7 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 			func(status *v1alpha1.PodCliqueSetStatus) []metav1.Condition { return status.Conditions }),
 	}
 	w.status.Sums, w.status.Written = true, w.tell
+	w.status.Silent = func(status *v1alpha1.PodCliqueSetStatus) bool { return status.ObservedGeneration == 0 }
 	w.podCliques.Normal = normalPodSpec
 	// What a revision says can't be changed; its place in their order can.
 	w.revisions.Immutable = func(owned, wanted *appsv1ac.ControllerRevisionApplyConfiguration) *appsv1ac.ControllerRevisionApplyConfiguration {

@@ -35,8 +35,8 @@ type described struct {
 	sums bool
 }
 
-// hold is how long the changed status of an object still waits for more to say; 0 if it is to be written now.
-func (p *Pace) hold(object described, urgency plan.Urgency, now time.Time) time.Duration {
+// hold is how long the changed status of an object still waits for more to say, for the longest hold at most; 0 if it is to be written now.
+func (p *Pace) hold(object described, urgency plan.Urgency, longest time.Duration, now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.held == nil {
@@ -54,7 +54,7 @@ func (p *Pace) hold(object described, urgency plan.Urgency, now time.Time) time.
 	if object.sums {
 		span = 2*span - ShortestHold
 	}
-	return max(0, since.Add(min(LongestHold, max(ShortestHold, span))).Sub(now))
+	return max(0, since.Add(min(longest, max(ShortestHold, span))).Sub(now))
 }
 
 // Expect is told of a number of objects that are about to be made, and what it returns of each number of them that is, or won't be.

@@ -32,7 +32,7 @@ func TestPaceOfALoneStatus(t *testing.T) {
 		{"the end of the hold", 500 * time.Millisecond, plan.Numbers, true, 0},
 		{"a change after the write", 600 * time.Millisecond, plan.Numbers, false, ShortestHold},
 	} {
-		if got := pace.hold(named(0), step.urgency, start.Add(step.at)); got != step.want {
+		if got := pace.hold(named(0), step.urgency, LongestHold, start.Add(step.at)); got != step.want {
 			t.Errorf("%s is held for %s; want %s", step.what, got, step.want)
 		}
 		if step.release {
@@ -44,35 +44,38 @@ func TestPaceOfALoneStatus(t *testing.T) {
 func TestPaceOfMany(t *testing.T) {
 	var pace Pace
 	for i := range 500 {
-		pace.hold(named(i), plan.Numbers, start)
+		pace.hold(named(i), plan.Numbers, LongestHold, start)
 	}
-	if got := pace.hold(named(0), plan.Numbers, start); got != LongestHold {
+	if got := pace.hold(named(0), plan.Numbers, LongestHold, start); got != LongestHold {
 		t.Errorf("one of 500 is held for %s; want %s", got, LongestHold)
 	}
-	if got := pace.hold(named(0), plan.Urgent, start); got != 0 {
+	if got := pace.hold(named(0), plan.Urgent, LongestHold, start); got != 0 {
 		t.Errorf("an urgent one of 500 is held for %s", got)
 	}
 	for i := range 440 {
 		pace.release(named(i))
 	}
-	if got, want := pace.hold(named(499), plan.Numbers, start), 1200*time.Millisecond; got != want {
+	if got, want := pace.hold(named(499), plan.Numbers, LongestHold, start), 1200*time.Millisecond; got != want {
 		t.Errorf("one of 60 is held for %s; want %s", got, want)
 	}
+	if got := pace.hold(named(499), plan.Numbers, ShortestHold, start); got != ShortestHold {
+		t.Errorf("one of 60 whose first words people wait for is held for %s; want %s", got, ShortestHold)
+	}
 	made := pace.Expect(30)
-	if got, want := pace.hold(named(499), plan.Numbers, start), 1800*time.Millisecond; got != want {
+	if got, want := pace.hold(named(499), plan.Numbers, LongestHold, start), 1800*time.Millisecond; got != want {
 		t.Errorf("one of 60 is held for %s while 30 more are made; want %s", got, want)
 	}
 	made(30)
 	sum := named(498)
 	pace.release(sum)
 	sum.sums = true
-	if got, want := pace.hold(sum, plan.Numbers, start), 2*1200*time.Millisecond-ShortestHold; got != want {
+	if got, want := pace.hold(sum, plan.Numbers, LongestHold, start), 2*1200*time.Millisecond-ShortestHold; got != want {
 		t.Errorf("one of 60 that is described by others is held for %s; want %s", got, want)
 	}
 	for i := range 1000 {
-		pace.hold(named(i), plan.Numbers, start)
+		pace.hold(named(i), plan.Numbers, LongestHold, start)
 	}
-	if got := pace.hold(named(0), plan.Numbers, start); got != LongestHold {
+	if got := pace.hold(named(0), plan.Numbers, LongestHold, start); got != LongestHold {
 		t.Errorf("one of 1000 is held for %s; want %s", got, LongestHold)
 	}
 }

@@ -49,6 +49,8 @@ type Status[T events.Object, S any] struct {
 
 	// Sums is set for a kind that is described by the statuses of others.
 	Sums bool
+	// Silent tells whether a status says nothing yet to people who wait for its first words: they wait for the shortest hold; nil for nobody.
+	Silent func(status *S) bool
 	// Guarded tells whether a change may only be made to the very state that it was computed from; nil for never.
 	Guarded func(before, after *S) bool
 	// Written is told of each change that was written; nil for nobody.
@@ -86,7 +88,11 @@ func (s *Status[T, S]) Write(ctx context.Context, object T, status *S, urgency p
 		s.pace.release(held)
 		return 0, nil
 	}
-	if wait := s.pace.hold(held, urgency, now); wait > 0 {
+	longest := LongestHold
+	if s.Silent != nil && s.Silent(s.of(object)) {
+		longest = ShortestHold
+	}
+	if wait := s.pace.hold(held, urgency, longest, now); wait > 0 {
 		return wait, nil
 	}
 	guarded := s.Guarded != nil && s.Guarded(s.of(object), status)

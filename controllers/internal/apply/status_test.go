@@ -33,6 +33,9 @@ func TestStatusWrite(t *testing.T) {
 		status  v1alpha1.PodCliqueSetStatus
 		urgency plan.Urgency
 		answer  error
+		// silent is set where people wait for the first words, and made is how many objects are about to be made.
+		silent bool
+		made   int
 
 		sent    int
 		wait    time.Duration
@@ -42,6 +45,8 @@ func TestStatusWrite(t *testing.T) {
 	}{
 		"unchanged":                {urgency: plan.Urgent},
 		"of no hurry":              {status: changed, urgency: plan.Numbers, wait: ShortestHold, held: true},
+		"beside many":              {status: changed, urgency: plan.Numbers, made: 1000, wait: LongestHold, held: true},
+		"first words beside many":  {status: changed, urgency: plan.Numbers, made: 1000, silent: true, wait: ShortestHold, held: true},
 		"urgent":                   {status: changed, urgency: plan.Urgent, sent: 1},
 		"of what is gone":          {status: changed, urgency: plan.Urgent, sent: 1, answer: apierrors.NewNotFound(schema.GroupResource{}, "s")},
 		"in a namespace that goes": {status: changed, urgency: plan.Urgent, sent: 1, answer: terminatingNamespace()},
@@ -52,6 +57,7 @@ func TestStatusWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var pace Pace
+			pace.Expect(test.made)
 			sent := 0
 			recorder := events.NewFakeRecorder(1)
 			statuses := &Status[*v1alpha1.PodCliqueSet, v1alpha1.PodCliqueSetStatus]{
@@ -67,6 +73,7 @@ func TestStatusWrite(t *testing.T) {
 					return written, test.answer
 				},
 			}
+			statuses.Silent = func(*v1alpha1.PodCliqueSetStatus) bool { return test.silent }
 			set := &v1alpha1.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", UID: "1"}}
 			wait, err := statuses.Write(t.Context(), set, &test.status, test.urgency, start)
 			problems, rest := Problems(err)
