@@ -58,6 +58,9 @@ type Env struct {
 // featureTimeout bounds a feature. It is generous, since many share a machine.
 const featureTimeout = 4 * time.Minute
 
+// namespacePrefix begins the name of each case's namespace, and those of the nodes that it adds.
+const namespacePrefix = "grove-e2e"
+
 type envKey struct{}
 
 // NewContext returns a context that carries env to the cases.
@@ -103,7 +106,7 @@ func newScope(ctx context.Context, t *testing.T, cfg *envconf.Config) *scope {
 // InNamespace gives each feature a deadline and a namespace of its own, deletes the namespace at the end of the test, and
 // prints what is in it if the test has failed. Suites register it by BeforeEachFeature.
 func InNamespace(ctx context.Context, cfg *envconf.Config, t *testing.T, _ types.Feature) (context.Context, error) {
-	cfg.WithNamespace(envconf.RandomName("grove-e2e", 16))
+	cfg.WithNamespace(envconf.RandomName(namespacePrefix, 16))
 	s := newScope(ctx, t, cfg)
 	ctx, cancel := context.WithTimeout(ctx, featureTimeout+s.Longer)
 	t.Cleanup(cancel)
@@ -175,7 +178,7 @@ func (s *scope) tokenOf(account string) string {
 func (s *scope) inAnotherNamespace() *scope {
 	s.Helper()
 	other := *s
-	other.namespace = envconf.RandomName("grove-e2e", 16)
+	other.namespace = envconf.RandomName(namespacePrefix, 16)
 	if err := other.createNamespace(); err != nil {
 		s.Fatal(err)
 	}

@@ -71,9 +71,10 @@ func (s *scope) requests(from, to time.Time, count func(cluster.Request) bool) r
 }
 
 // isWorkHere tells what an operator sends about its work in the scope's namespace from what it sends at rest, too. Elsewhere
-// namespaces of other cases are being deleted.
+// namespaces of other cases are being deleted, and their nodes.
 func (s *scope) isWorkHere(r cluster.Request) bool {
-	return (r.Namespace == s.namespace || r.Namespace == "") && r.Verb != "watch" && r.Resource != "leases"
+	others := r.Resource == "nodes" && strings.HasPrefix(r.Name, namespacePrefix) && !strings.HasPrefix(r.Name, s.namespace)
+	return (r.Namespace == s.namespace || r.Namespace == "") && !others && r.Verb != "watch" && r.Resource != "leases"
 }
 
 func (s *scope) isWriteHere(r cluster.Request) bool {
