@@ -114,7 +114,14 @@ func (c *Cluster) start(ctx context.Context, opts Options) error {
 	if opts.APIServerOnly {
 		return nil
 	}
-	return c.waitForControllers(ctx)
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	if err := holdKwokToUIDs(ctx, client); err != nil {
+		return err
+	}
+	return c.waitForControllers(ctx, client)
 }
 
 // create lets kwokctl start the processes, and waits until the API is served.
@@ -150,7 +157,11 @@ func (c *Cluster) writeConfig(opts Options) (string, error) {
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o644); err != nil {
 		return "", err
 	}
-	config, err := kwokctlConfig(opts, c.BinDir, policy, ports)
+	kwokKubeconfig, err := c.writeKwokKubeconfig(ports.apiServer)
+	if err != nil {
+		return "", err
+	}
+	config, err := kwokctlConfig(opts, c.BinDir, policy, kwokKubeconfig, ports)
 	if err != nil {
 		return "", err
 	}
@@ -160,11 +171,7 @@ func (c *Cluster) writeConfig(opts Options) (string, error) {
 
 // waitForControllers waits for the ServiceAccount without which no pod is admitted: kube-controller-manager makes it. On a busy machine
 // that ends before the API is served, since it waits for 10 s only; kwokctl starts what has ended, and leaves the rest alone.
-func (c *Cluster) waitForControllers(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(c.config)
-	if err != nil {
-		return err
-	}
+func (c *Cluster) waitForControllers(ctx context.Context, client kubernetes.Interface) error {
 	for {
 		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, restartAfter, true, func(ctx context.Context) (bool, error) {
 			_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})

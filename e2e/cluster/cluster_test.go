@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -88,5 +89,19 @@ func useCluster(ctx context.Context) error {
 	if got := strings.Count(listed, " Ready "); got != len(nodes) {
 		err = errors.Join(err, errors.New("nodes are not ready:\n"+listed))
 	}
-	return errors.Join(err, listErr, c.Stop(ctx))
+	return errors.Join(err, listErr, endAsKwok(ctx, c), c.Stop(ctx))
+}
+
+// endAsKwok checks that the fake kubelets may end pods only that somebody has deleted, and do.
+func endAsKwok(ctx context.Context, c *cluster.Cluster) error {
+	const script = `
+		kubectl create --filename - <<< '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "live"}, "spec": {"containers": [{"name": "main", "image": "none"}]}}'
+		kubectl wait --for=condition=Ready pod/live --timeout=1m
+		kubectl delete pod live --as kwok --as-group system:masters 2>&1 && exit 1
+		kubectl delete pod live --timeout=1m`
+	out, err := c.Shell(ctx, script)
+	if err != nil || !strings.Contains(out, "nobody has deleted this pod") {
+		return fmt.Errorf("ending pods: %w\n%s", err, out)
+	}
+	return nil
 }

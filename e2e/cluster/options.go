@@ -62,7 +62,7 @@ type ports struct {
 }
 
 // kwokctlConfig is the file for `kwokctl create cluster --config`: where the programs are, and how to run them.
-func kwokctlConfig(opts Options, bin, auditPolicyPath string, p ports) ([]byte, error) {
+func kwokctlConfig(opts Options, bin, auditPolicyPath, kwokKubeconfig string, p ports) ([]byte, error) {
 	options := map[string]any{
 		"runtime":                     "binary",
 		"bindAddress":                 "127.0.0.1",
@@ -92,7 +92,7 @@ func kwokctlConfig(opts Options, bin, auditPolicyPath string, p ports) ([]byte, 
 		"apiVersion":        "config.kwok.x-k8s.io/v1alpha1",
 		"kind":              "KwokctlConfiguration",
 		"options":           options,
-		"componentsPatches": componentPatches(opts),
+		"componentsPatches": componentPatches(opts, kwokKubeconfig),
 	}
 	return yamlDocuments(kwokctl, kwokConfig)
 }
@@ -127,7 +127,7 @@ func components(opts Options) []string {
 	return []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"}
 }
 
-func componentPatches(opts Options) []map[string]any {
+func componentPatches(opts Options, kwokKubeconfig string) []map[string]any {
 	// On a busy machine the two lose their lease, and end.
 	alone := map[string]string{"leader-elect": "false"}
 	if !opts.StockClientLimits {
@@ -145,6 +145,7 @@ func componentPatches(opts Options) []map[string]any {
 		componentPatch("kube-apiserver", apiServer),
 		componentPatch("kube-controller-manager", controllerManager),
 		componentPatch("kube-scheduler", alone),
+		componentPatch("kwok-controller", map[string]string{"kubeconfig": kwokKubeconfig}),
 	}
 }
 

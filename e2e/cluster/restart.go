@@ -71,5 +71,5 @@ func (c *Cluster) StartControlPlane(ctx context.Context) error {
 	if ignoreNotFound(err) != nil {
 		return err
 	}
-	return c.waitForControllers(ctx)
+	return c.waitForControllers(ctx, client)
 }
