@@ -152,8 +152,9 @@ func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time
 // describe brings the status of one set to what it should be.
 func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (time.Duration, error) {
 	key, now := cache.MetaObjectToName(set), c.cluster.Clock.Now()
-	observed := c.observe(set)
+	// First, since what is read afterwards is at least as new.
 	fresh := c.tracker.Fresh(key)
+	observed := c.observe(set)
 	status := observed.Status(c.reports.Get(set), fresh, now)
 	if fresh && observed.RolloutMoves() {
 		c.children.Mark(key)

@@ -57,6 +57,8 @@ type Head[T metav1.Object] struct {
 // Sync returns a sync that goes on with an object that exists, is there to stay, and whose caches are fresh enough to decide from.
 func (h Head[T]) Sync(sync func(ctx context.Context, object T) (again time.Duration, err error)) Sync {
 	return func(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+		// First, since what is read afterwards is at least as new.
+		fresh := h.Fresh(key)
 		object, err := h.Get(key)
 		switch {
 		case apierrors.IsNotFound(err):
@@ -65,7 +67,7 @@ func (h Head[T]) Sync(sync func(ctx context.Context, object T) (again time.Durat
 			return 0, err
 		case object.GetDeletionTimestamp() != nil && h.Ending == nil:
 			return 0, nil
-		case !h.Fresh(key):
+		case !fresh:
 			return consistency.Retry, nil
 		case object.GetDeletionTimestamp() != nil:
 			return 0, h.Ending(ctx, object)

@@ -207,6 +207,25 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// A cache that catches up just when it is asked whether it is fresh is read after that.
+func TestHeadReadsFreshCaches(t *testing.T) {
+	cached := "before"
+	head := Head[*metav1.ObjectMeta]{
+		Get: func(cache.ObjectName) (*metav1.ObjectMeta, error) {
+			return &metav1.ObjectMeta{ResourceVersion: cached}, nil
+		},
+		Fresh: func(cache.ObjectName) bool { cached = "after"; return true },
+	}
+	got := ""
+	sync := func(_ context.Context, object *metav1.ObjectMeta) (time.Duration, error) {
+		got = object.ResourceVersion
+		return 0, nil
+	}
+	if _, err := head.Sync(sync)(t.Context(), key); err != nil || got != "after" {
+		t.Errorf("goes on with the object %s, error %v", got, err)
+	}
+}
+
 func TestNothingIsLeftRunning(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, stop := context.WithCancel(t.Context())
