@@ -233,9 +233,12 @@ func (u Unit) Succeeded() bool {
 
 // UnitsOf are the units of a PodGang as its status has them, in the order in which they are placed. One that has no pod groups is
 // left out, unless it is the base.
-func UnitsOf(gang *v1alpha1.PodGang) []Unit {
+func UnitsOf(gang *v1alpha1.PodGang) []Unit { return units(gang, told(gang)) }
+
+// told returns what a PodGang's status has of its pod groups.
+func told(gang *v1alpha1.PodGang) func(group v1alpha1.PodGroup) PodGroup {
 	statusOf := statusesInOrder(gang.Status.PodGroups)
-	return units(gang, func(group v1alpha1.PodGroup) PodGroup {
+	return func(group v1alpha1.PodGroup) PodGroup {
 		status := statusOf(group.Name)
 		return PodGroup{PodGroup: group, Desired: status.Desired, TemplateHash: status.TemplateHash, Outdated: status.Outdated, Awaited: status.Awaited, Counts: Counts{
 			Updated:       status.Updated,
@@ -246,7 +249,7 @@ func UnitsOf(gang *v1alpha1.PodGang) []Unit {
 			Succeeded:     status.Succeeded,
 			Created:       status.Created,
 		}}
-	})
+	}
 }
 
 // statusesInOrder finds statuses of pod groups by name, empty ones where there is none. Usually they are asked for in the order that they have, as
@@ -308,21 +311,27 @@ func (r Replica) Units() []Unit {
 }
 
 func units(gang *v1alpha1.PodGang, count func(v1alpha1.PodGroup) PodGroup) []Unit {
-	countAll := func(groups []v1alpha1.PodGroup) []PodGroup {
-		counted := make([]PodGroup, 0, len(groups))
-		for _, group := range groups {
-			counted = append(counted, count(group))
-		}
-		return counted
-	}
 	all := make([]Unit, 0, 1+len(gang.Spec.ScaledGroups))
-	all = append(all, Unit{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups)})
+	all = append(all, base(gang, count))
 	for _, scaled := range gang.Spec.ScaledGroups {
 		if len(scaled.PodGroups) > 0 {
-			all = append(all, Unit{Name: scaled.Name, PodGroups: countAll(scaled.PodGroups)})
+			all = append(all, Unit{Name: scaled.Name, PodGroups: countAll(scaled.PodGroups, count)})
 		}
 	}
 	return all
+}
+
+// base is the unit of a gang that is placed first.
+func base(gang *v1alpha1.PodGang, count func(v1alpha1.PodGroup) PodGroup) Unit {
+	return Unit{Name: gang.Name, Base: true, PodGroups: countAll(gang.Spec.PodGroups, count)}
+}
+
+func countAll(groups []v1alpha1.PodGroup, count func(v1alpha1.PodGroup) PodGroup) []PodGroup {
+	counted := make([]PodGroup, 0, len(groups))
+	for _, group := range groups {
+		counted = append(counted, count(group))
+	}
+	return counted
 }
 
 // ScalingGroup is the scaling group of a scaled unit; empty for the base.
@@ -371,7 +380,7 @@ func WhyUnavailable(gang *v1alpha1.PodGang) string {
 	if gang.Status.Phase == v1alpha1.PodGangSucceeded {
 		return ""
 	}
-	base := UnitsOf(gang)[0]
+	base := base(gang, told(gang))
 	if missing := base.Missing(Scheduled); missing != "" {
 		return missing
 	}

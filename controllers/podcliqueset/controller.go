@@ -156,7 +156,7 @@ func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (
 	fresh := c.tracker.Fresh(key)
 	observed := c.observe(set)
 	status := observed.Status(c.reports.Get(set), fresh, now)
-	if fresh && observed.RolloutMoves() {
+	if fresh && observed.RolloutMoves(&status) {
 		c.children.Mark(key)
 	}
 	again, err := c.writer.status.Write(ctx, set, &status, observed.Urgency(&status), now)

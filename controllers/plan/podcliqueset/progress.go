@@ -22,7 +22,11 @@ type updating struct {
 }
 
 // Active tells whether there is an update that hasn't ended.
-func (u updating) active() bool { return u.progress != nil && u.progress.UpdateEndedAt == nil }
+func (u updating) active() bool { return goesOn(u.progress) }
+
+func goesOn(progress *v1alpha1.PodCliqueSetRollingUpdateProgress) bool {
+	return progress != nil && progress.UpdateEndedAt == nil
+}
 
 // updating describes the update. It begins once the podSpecs have changed, or pods are of another than they shall be, and ends once all replicas that the
 // partition lets take today's podSpecs are done.
@@ -60,14 +64,17 @@ func (s Set) updating(now time.Time) updating {
 // Deadline is when the status of an update changes by itself; the zero time if nothing is due.
 func (s Set) Deadline(status *v1alpha1.PodCliqueSetStatus) time.Time {
 	progress := status.RollingUpdateProgress
-	if progress == nil || progress.UpdateEndedAt != nil || progress.LastProgressTime == nil {
+	if !goesOn(progress) || progress.LastProgressTime == nil {
 		return time.Time{}
 	}
 	return progress.LastProgressTime.Add(progressDeadline(s.Object))
 }
 
-// RolloutMoves tells whether replicas are to take today's podSpecs that have none of them yet.
-func (s Set) RolloutMoves() bool {
+// RolloutMoves tells whether replicas are to take today's podSpecs that have none of them yet, in the update that the set's new status tells of.
+func (s Set) RolloutMoves(status *v1alpha1.PodCliqueSetStatus) bool {
+	if !goesOn(status.RollingUpdateProgress) {
+		return false
+	}
 	t := plan.TemplateOf(s.Object)
 	return s.rollout(t, t.PodTemplateHashes()).moves()
 }
@@ -90,7 +97,7 @@ func (s Set) pending(r rollout) bool {
 // busy tells whether a replica has taken today's podSpecs and isn't done.
 func (r rollout) busy() bool {
 	for i := range r.taken {
-		if r.taken[i] && !r.done[i] && !r.fresh[i] {
+		if r.taken[i] && !r.done(i) && !r.fresh[i] {
 			return true
 		}
 	}
@@ -101,7 +108,7 @@ func (r rollout) busy() bool {
 func (s Set) currentlyUpdating(t plan.Template, hashes []string, r rollout) *v1alpha1.CurrentlyUpdating {
 	for i := range r.taken {
 		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
-		if !r.taken[i] || r.done[i] || gang == nil {
+		if !r.taken[i] || r.done(i) || gang == nil {
 			continue
 		}
 		current := &v1alpha1.CurrentlyUpdating{ReplicaIndex: int32(i)}

@@ -1,6 +1,7 @@
 package podcliqueset
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,8 +15,10 @@ import (
 type rollout struct {
 	// takes tells of each replica whether its PodCliques get today's podSpecs.
 	takes []bool
-	// taken tells whether they have them, and leave to replace what is left of others; done whether so do all pods, and are ready.
-	taken, done []bool
+	// taken tells whether they have them, and leave to replace what is left of others.
+	taken []bool
+	// done tells whether so do all pods of a replica, and are ready. Where no update is under way, nobody asks.
+	done func(i int) bool
 	// fresh tells of replicas that are new, and were never of another podSpec.
 	fresh []bool
 	// outdated has, for each replica, the PodCliques with pods of another podSpec than their own.
@@ -26,17 +29,25 @@ type rollout struct {
 // to lose; and then one after the other as far as the budget reaches, each once those before it are done.
 func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	strategy, n := s.Object.Spec.UpdateStrategy, int(s.Object.Spec.Replicas)
-	r := rollout{takes: make([]bool, n), taken: make([]bool, n), done: make([]bool, n), fresh: make([]bool, n), outdated: make([]map[string]bool, n)}
-	busy := 0
+	r := rollout{takes: make([]bool, n), taken: make([]bool, n), fresh: make([]bool, n), outdated: make([]map[string]bool, n)}
 	for i := range n {
 		r.outdated[i] = outdated(s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))])
 		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i), r.outdated[i])
-		r.done[i] = r.taken[i] && s.isDone(t, hashes, int32(i))
 		r.takes[i] = r.taken[i] || strategy.Type == v1alpha1.OnDelete
-		busy += int(plan.One(r.taken[i] && !r.done[i] && !(len(r.outdated[i]) == 0 && s.isNew(int32(i)))))
 	}
-	if strategy.Paused || s.stopped() {
+	looked, done := make([]bool, n), make([]bool, n)
+	r.done = func(i int) bool {
+		if !looked[i] {
+			looked[i], done[i] = true, r.taken[i] && s.isDone(t, hashes, int32(i))
+		}
+		return done[i]
+	}
+	if strategy.Paused || s.stopped() || !slices.Contains(r.takes, false) {
 		return r
+	}
+	busy := 0
+	for i := range n {
+		busy += int(plan.One(r.taken[i] && !(len(r.outdated[i]) == 0 && s.isNew(int32(i))) && !r.done(i)))
 	}
 	budget := 1
 	if strategy.Type == v1alpha1.Coherent {
@@ -65,7 +76,7 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 
 // outdated are the PodCliques of a gang, which is nil where there is none yet, that have pods of another podSpec than their own.
 func outdated(gang *v1alpha1.PodGang) map[string]bool {
-	if gang == nil {
+	if gang == nil || !slices.ContainsFunc(gang.Status.PodGroups, func(group v1alpha1.PodGroupStatus) bool { return group.Outdated > 0 }) {
 		return nil
 	}
 	names := map[string]bool{}
