@@ -77,6 +77,8 @@ func New(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.Pace) 
 	}))
 	runner.WatchWhere(c.children, cluster.Children.Autoscaling().V2().HorizontalPodAutoscalers().Informer(), ownerOf[*autoscalingv2.HorizontalPodAutoscaler], edited)
 
+	runner.See(c.children, core.Pods().Informer(), c.writer.begun.see)
+
 	runner.Watch(c.statuses, grove.PodCliqueSets().Informer(), itself)
 	// What these say of their pods, the set is told by its PodGangs.
 	runner.WatchSpecs(c.statuses, grove.PodCliques().Informer(), ownerOf[*v1alpha1.PodClique])

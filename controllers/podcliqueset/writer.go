@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -34,11 +35,15 @@ import (
 	"grove.io/grove/controllers/plan/podcliqueset"
 )
 
+// slowApply is how long an apply keeps others back.
+const slowApply = time.Second
+
 // writer writes what a set's plan says.
 type writer struct {
 	cluster         *cluster.Cluster
 	backend         scheduler.Backend
-	gate            apply.Gate
+	gate            *apply.Gate
+	begun           *begun
 	pace            *apply.Pace
 	serviceAccounts *apply.Kind[*corev1.ServiceAccount, *corev1ac.ServiceAccountApplyConfiguration]
 	roles           *apply.Kind[*rbacv1.Role, *rbacv1ac.RoleApplyConfiguration]
@@ -61,6 +66,8 @@ func newWriter(cluster *cluster.Cluster, backend scheduler.Backend, pace *apply.
 	w := &writer{
 		cluster:         cluster,
 		backend:         backend,
+		gate:            apply.NewGate(apply.Passing, slowApply),
+		begun:           newBegun(),
 		pace:            pace,
 		serviceAccounts: apply.NewKind("ServiceAccount", manager, tracker, core.ServiceAccounts().Informer().GetIndexer(), kube.CoreV1().ServiceAccounts, corev1ac.ExtractServiceAccount),
 		roles:           apply.NewKind("Role", manager, tracker, rbac.Roles().Informer().GetIndexer(), kube.RbacV1().Roles, rbacv1ac.ExtractRole),
@@ -121,7 +128,7 @@ func normalPodSpec(owned *grovev1alpha1.PodCliqueApplyConfiguration) *grovev1alp
 }
 
 func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
-	return apply.Owner{Object: set, Kind: podcliqueset.Kind, Set: set.Name, Gate: &w.gate, Size: int(set.Spec.Replicas), Live: func(ctx context.Context) (metav1.Object, error) {
+	return apply.Owner{Object: set, Kind: podcliqueset.Kind, Set: set.Name, Gate: w.gate, Size: int(set.Spec.Replicas), Live: func(ctx context.Context) (metav1.Object, error) {
 		return w.cluster.Grove.GroveV1alpha1().PodCliqueSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
 	}}
 }
@@ -151,7 +158,7 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 		apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() }),
 		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
 			defer made(observed.Missing(replica))
-			return w.writeReplica(ctx, owner, replica, observed.PodCliques)
+			return w.writeReplica(ctx, owner, replica, observed)
 		}),
 	}
 	if err := w.superseded(owner); err != nil {
@@ -165,16 +172,29 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 }
 
 // writeReplica makes the children of a replica what the set asks for: the PodGang, of which the scheduler is told before there are pods, and then the
-// PodCliques that pods are made from, those that were read to the very version.
-func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, read map[string]*v1alpha1.PodClique) error {
+// PodCliques that pods are made from, those that were read to the very version. A new one waits until there is room for it.
+func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, observed podcliqueset.Set) (err error) {
 	if err := w.superseded(owner); err != nil {
 		return err
 	}
-	var err error
+	if replica.PodGang != nil && observed.PodGangs[*replica.PodGang.Name] == nil {
+		podGang := cache.NewObjectName(owner.GetNamespace(), *replica.PodGang.Name)
+		if err := w.begun.enter(ctx, owner, podGang); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				w.begun.end(podGang)
+			}
+		}()
+		if err := w.superseded(owner); err != nil { // while it waited
+			return err
+		}
+	}
 	if replica.PodGang != nil {
 		err = w.podGangs.Apply(ctx, owner, replica.PodGang)
 	}
-	return utilerrors.NewAggregate([]error{err, w.podCliques.AllRead(ctx, owner, replica.PodCliques, read)})
+	return utilerrors.NewAggregate([]error{err, w.podCliques.AllRead(ctx, owner, replica.PodCliques, observed.PodCliques)})
 }
 
 // superseded is a conflict if the set isn't what the owner is any more.

@@ -9,23 +9,27 @@ import (
 	"grove.io/grove/controllers/internal/turns"
 )
 
-// Passing is how many applies pass a Gate at a time: enough to keep a small API server busy, and so few that what becomes of the objects doesn't wait
-// behind them.
+// Passing is how many applies pass the Gate of a controller at a time: enough to keep a small API server busy, and so few that what becomes of the
+// objects doesn't wait behind them.
 const Passing = 4
 
-// patience is how long an apply counts as passing: one that the API server, or a webhook of somebody's, is slow to answer keeps no other back.
-const patience = time.Second
-
-// Gate lets a few applies pass at a time, those of smaller owners first, and of equal ones those of the older, so that what was begun is finished before
-// more is begun: an object that is the beginning of others isn't made long before they are. Namespaces take turns. The zero value is ready for use.
+// Gate lets a few pass at a time, those on behalf of smaller owners first, and of equal ones those of the older, so that what was begun is finished
+// before more is begun: an object that is the beginning of others isn't made long before they are. Namespaces take turns.
 type Gate struct {
+	most     int
+	patience time.Duration
+
 	mu      sync.Mutex
 	passing int
 	waiting *turns.Queue[*waiter]
 }
 
-// enter waits until an apply may pass, which ends with a call of leave. The error is the context's.
-func (g *Gate) enter(ctx context.Context, owner Owner) (leave func(), err error) {
+// NewGate returns a Gate that lets so many pass at a time. One that takes longer than the patience counts no more: what the API server, or a webhook of
+// somebody's, is slow to answer keeps no other back. Without patience, 0, all count until they leave.
+func NewGate(most int, patience time.Duration) *Gate { return &Gate{most: most, patience: patience} }
+
+// Enter waits until one may pass on behalf of an owner, which ends with a call of leave; further calls do nothing. The error is the context's.
+func (g *Gate) Enter(ctx context.Context, owner Owner) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
 	}
@@ -33,7 +37,10 @@ func (g *Gate) enter(ctx context.Context, owner Owner) (leave func(), err error)
 	select {
 	case <-w.turn:
 		once := sync.OnceFunc(g.leave)
-		slow := time.AfterFunc(patience, once)
+		if g.patience == 0 {
+			return once, nil
+		}
+		slow := time.AfterFunc(g.patience, once)
 		return func() {
 			slow.Stop()
 			once()
@@ -52,7 +59,7 @@ func (g *Gate) arrive(owner Owner) *waiter {
 	if g.waiting == nil {
 		g.waiting = turns.New(func(w *waiter) string { return w.owner.GetNamespace() }, (*waiter).before)
 	}
-	if g.passing < Passing {
+	if g.passing < g.most {
 		g.passing++
 		close(w.turn)
 	} else {
@@ -86,7 +93,7 @@ func (g *Gate) giveUp(w *waiter) {
 	}
 }
 
-// waiter is an apply that waits for its turn.
+// waiter is one that waits for its turn.
 type waiter struct {
 	owner Owner
 	turn  chan struct{}

@@ -17,9 +17,11 @@ func gateOwner(namespace, name string, age time.Duration) Owner {
 	return Owner{Object: &metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.NewTime(created)}}
 }
 
+const patience = time.Second
+
 func mustEnter(t *testing.T, gate *Gate, owner Owner) func() {
 	t.Helper()
-	leave, err := gate.enter(t.Context(), owner)
+	leave, err := gate.Enter(t.Context(), owner)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,7 @@ func mustEnter(t *testing.T, gate *Gate, owner Owner) func() {
 // Small sets come before large ones, old before young ones, in the order in which they ask, and namespaces take turns.
 func TestGateOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := &Gate{}
+		gate := NewGate(Passing, patience)
 		var inside []func()
 		for range Passing {
 			inside = append(inside, mustEnter(t, gate, gateOwner("large", "old", time.Hour)))
@@ -72,14 +74,14 @@ func TestGateOrder(t *testing.T) {
 // Whoever gives up takes nobody's turn.
 func TestGateGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := &Gate{}
+		gate := NewGate(Passing, patience)
 		var inside []func()
 		for range Passing {
 			inside = append(inside, mustEnter(t, gate, gateOwner("a", "a", 0)))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			if _, err := gate.enter(ctx, gateOwner("a", "a", time.Hour)); err == nil {
+			if _, err := gate.Enter(ctx, gateOwner("a", "a", time.Hour)); err == nil {
 				t.Error("one that gave up passed")
 			}
 		}()
@@ -103,7 +105,7 @@ func TestGateGivenUp(t *testing.T) {
 // What takes long to be answered keeps nobody back, and counts once.
 func TestSlowAppliesLeaveTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := &Gate{}
+		gate := NewGate(Passing, patience)
 		var inside []func()
 		for range Passing {
 			inside = append(inside, mustEnter(t, gate, gateOwner("slow", "webhook", time.Hour)))
@@ -113,7 +115,7 @@ func TestSlowAppliesLeaveTheGate(t *testing.T) {
 		if waited := time.Since(start); waited != patience {
 			t.Errorf("waited for %s, want %s", waited, patience)
 		}
-		for _, leave := range append(inside, leave) {
+		for _, leave := range append(inside, leave, leave) {
 			leave()
 		}
 		if gate.passing != 0 {

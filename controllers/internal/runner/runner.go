@@ -136,6 +136,14 @@ func WatchWhere[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, ke
 	watch(l, informer, keys, concerns)
 }
 
+// See calls a function with each state of an object that a cache comes to have while the loop runs.
+func See[T any](l *Loop, informer cache.SharedIndexInformer, see func(T)) {
+	l.handle(informer, cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { see(obj.(T)) },
+		UpdateFunc: func(_, after any) { see(after.(T)) },
+	})
+}
+
 // WatchLate is Watch for a cache that begins later than the loop, or never.
 func WatchLate[T metav1.Object](l *Loop, informer cache.SharedIndexInformer, keys func(T) []cache.ObjectName) {
 	handler := handlerFor(l, keys, func(T, T) bool { return true })
