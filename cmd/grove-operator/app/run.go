@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,10 @@ const (
 	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 )
 
+// gcPercent is how far the heap grows until it is collected, in hundredths of what is in use, unless GOGC says otherwise. Go's 100 takes 310 MiB beside
+// 10 000 pods; collecting is a sixth of the work of a busy operator, and a third more often with 75.
+const gcPercent = 75
+
 var errLeaseLost = errors.New("the lease was lost: another replica leads now, or the API server couldn't be reached")
 
 // Main is the program. What goes wrong before it works is one line on err; from then on it logs there.
@@ -55,6 +60,9 @@ func Main(args []string, out, err io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(klog.NewContext(context.Background(), logging.New(options.LogLevel, options.LogFormat, err)), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(gcPercent)
+	}
 	if problem := run(ctx, options); problem != nil {
 		fmt.Fprintf(err, "grove-operator: %v\n", problem)
 		return exitFailure
