@@ -15,7 +15,8 @@ import (
 
 const (
 	// mostBegun is how many new replicas the scheduler hasn't looked at yet, of all sets. It places one gang after the other, in the order in which
-	// they come: whoever asks for a small set waits behind no more than these, and of each that waits there are statuses to write.
+	// they come, so whoever asks for a small set waits behind no more than these. And a replica that waits there tells of each step, where one that is
+	// soon up tells once.
 	mostBegun = 8
 	// slowStart is how long a new replica counts that the scheduler doesn't look at: its pods are refused, or there is no scheduler.
 	slowStart = 2 * time.Second
