@@ -11,6 +11,8 @@ import (
 	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 
@@ -114,7 +116,10 @@ func (b *bench) bareGangs(name string, replicas int, units ...int) workload {
 		delete: func(ctx context.Context) error {
 			return errors.Join(
 				b.core.CoreV1().Services(namespace).Delete(ctx, name, metav1.DeleteOptions{}),
-				b.core.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all),
+				// The API server gives up after a minute, in which it may not have come to the last of ten thousand.
+				retry.OnError(wait.Backoff{Steps: 10}, func(error) bool { return ctx.Err() == nil }, func() error {
+					return b.core.CoreV1().Pods(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all)
+				}),
 				b.core.SchedulingV1beta1().PodGroups(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, all))
 		},
 	}
