@@ -14,31 +14,40 @@ import (
 )
 
 const (
-	// mostBegun is how many new replicas the scheduler hasn't looked at yet, of all sets. It places one gang after the other, in the order in which
-	// they come, so whoever asks for a small set waits behind no more than these. And a replica that waits there tells of each step, where one that is
-	// soon up tells once.
+	// mostBegun is how many new replicas the scheduler hasn't looked at yet, of all sets of a namespace. It places one gang after the other, in the
+	// order in which they come, so whoever asks for a small set waits behind no more than these. And a replica that waits there tells of each step,
+	// where one that is soon up tells once.
 	mostBegun = 8
 	// slowStart is how long a new replica counts that the scheduler doesn't look at: its pods are refused, or there is no scheduler.
 	slowStart = 2 * time.Second
 )
 
-// begun are new replicas, from when there is room for them until the scheduler has looked at one of their pods.
+// begun are new replicas, from when there is room for them until the scheduler has looked at one of their pods. Each namespace has room of its own: pods
+// that nobody looks at keep no set of others back.
 type begun struct {
-	gate *apply.Gate
-
 	mu sync.Mutex
+	// rooms are those of namespaces that somebody uses.
+	rooms map[string]*room
 	// leave has, by PodGang, what makes room for another.
 	leave map[cache.ObjectName]func()
 }
 
+// room is for the new replicas of a namespace.
+type room struct {
+	gate *apply.Gate
+	// users are those that are in, or wait.
+	users int
+}
+
 func newBegun() *begun {
-	return &begun{gate: apply.NewGate(mostBegun, 0), leave: map[cache.ObjectName]func(){}}
+	return &begun{rooms: map[string]*room{}, leave: map[cache.ObjectName]func(){}}
 }
 
 // enter waits until there is room for a replica of an owner, and begins it. The error is the context's.
 func (b *begun) enter(ctx context.Context, owner apply.Owner, podGang cache.ObjectName) error {
-	leave, err := b.gate.Enter(ctx, owner)
+	leave, err := b.use(podGang.Namespace).Enter(ctx, owner)
 	if err != nil {
+		b.release(podGang.Namespace)
 		return err
 	}
 	slow := time.AfterFunc(slowStart, func() { b.end(podGang) })
@@ -48,8 +57,29 @@ func (b *begun) enter(ctx context.Context, owner apply.Owner, podGang cache.Obje
 	b.leave[podGang] = func() {
 		slow.Stop()
 		leave()
+		b.release(podGang.Namespace)
 	}
 	return nil
+}
+
+// use returns the gate of a namespace, for one more.
+func (b *begun) use(namespace string) *apply.Gate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rooms[namespace] == nil {
+		b.rooms[namespace] = &room{gate: apply.NewGate(mostBegun, 0)}
+	}
+	b.rooms[namespace].users++
+	return b.rooms[namespace].gate
+}
+
+// release drops the room of a namespace once its last user is gone.
+func (b *begun) release(namespace string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rooms[namespace].users--; b.rooms[namespace].users == 0 {
+		delete(b.rooms, namespace)
+	}
 }
 
 // see is told of each state of a pod.

@@ -54,6 +54,10 @@ func TestNewReplicasWaitForTheScheduler(t *testing.T) {
 					}
 				}
 				start := time.Now()
+				another := cache.NewObjectName("another", "web-0")
+				if err := b.enter(t.Context(), apply.Owner{Object: &metav1.ObjectMeta{Namespace: "another", Name: "web"}}, another); err != nil || time.Since(start) > 0 {
+					t.Errorf("in another namespace one waited for %s, error %v", time.Since(start), err)
+				}
 				test.happens(b)
 				if err := enter(t.Context(), mostBegun); err != nil || time.Since(start) != test.waits {
 					t.Errorf("the next one waited for %s, want %s; error %v", time.Since(start), test.waits, err)
@@ -67,8 +71,8 @@ func TestNewReplicasWaitForTheScheduler(t *testing.T) {
 				}
 				time.Sleep(slowStart)
 				synctest.Wait()
-				if len(b.leave) > 0 {
-					t.Errorf("%d are left behind", len(b.leave))
+				if len(b.leave) > 0 || len(b.rooms) > 0 {
+					t.Errorf("%d are left behind, and rooms of %d namespaces", len(b.leave), len(b.rooms))
 				}
 			})
 		})

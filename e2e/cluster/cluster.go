@@ -118,7 +118,7 @@ func (c *Cluster) start(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if err := holdKwokToUIDs(ctx, client); err != nil {
+	if err := keepKwokFromLivePods(ctx, client); err != nil {
 		return err
 	}
 	return c.waitForControllers(ctx, client)

@@ -33,9 +33,9 @@ func (c *Cluster) writeKwokKubeconfig(apiServerPort int) (string, error) {
 	return path, clientcmd.WriteToFile(*config, path)
 }
 
-// holdKwokToUIDs keeps fake kubelets from ending a pod that nobody has deleted. A kubelet asks for the end of the pod with the UID that it knows;
+// keepKwokFromLivePods keeps fake kubelets from ending a pod that nobody has deleted. A kubelet asks for the end of the pod with the UID that it knows;
 // kwok asks by name, sometimes twice, and where it is slow it would end the successor, which looks like a failure of the pod.
-func holdKwokToUIDs(ctx context.Context, client kubernetes.Interface) error {
+func keepKwokFromLivePods(ctx context.Context, client kubernetes.Interface) error {
 	name := metav1.ObjectMeta{Name: "kwok-ends-deleted-pods"}
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: name, Spec: admissionv1.ValidatingAdmissionPolicySpec{
 		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{

@@ -21,9 +21,9 @@ type updating struct {
 	exceeded bool
 }
 
-// Active tells whether there is an update that hasn't ended.
 func (u updating) active() bool { return goesOn(u.progress) }
 
+// goesOn tells whether there is an update that hasn't ended.
 func goesOn(progress *v1alpha1.PodCliqueSetRollingUpdateProgress) bool {
 	return progress != nil && progress.UpdateEndedAt == nil
 }
