@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// mostBegun is how many new replicas the scheduler hasn't looked at yet, of all sets of a namespace. It places one gang after the other, in the
-	// order in which they come, so whoever asks for a small set waits behind no more than these. And a replica that waits there tells of each step,
-	// where one that is soon up tells once.
-	mostBegun = 8
+	// mostBegun is how many pods are enough to be in replicas that the scheduler hasn't looked at yet, of all sets of a namespace: it binds as many in
+	// under a second by its own limit of 50 requests. It places one gang after the other, in the order in which they come, so whoever asks for a small
+	// set waits behind no more than these. And a replica that waits there tells of each step, where one that is soon up tells once.
+	mostBegun = 40
 	// slowStart is how long a new replica counts that the scheduler doesn't look at: its pods are refused, or there is no scheduler.
 	slowStart = 2 * time.Second
 )
@@ -43,9 +43,9 @@ func newBegun() *begun {
 	return &begun{rooms: map[string]*room{}, leave: map[cache.ObjectName]func(){}}
 }
 
-// enter waits until there is room for a replica of an owner, and begins it. The error is the context's.
-func (b *begun) enter(ctx context.Context, owner apply.Owner, podGang cache.ObjectName) error {
-	leave, err := b.use(podGang.Namespace).Enter(ctx, owner)
+// enter waits until there is room for a replica of an owner, of so many pods, and begins it. The error is the context's.
+func (b *begun) enter(ctx context.Context, owner apply.Owner, podGang cache.ObjectName, pods int) error {
+	leave, err := b.use(podGang.Namespace).Enter(ctx, owner, pods)
 	if err != nil {
 		b.release(podGang.Namespace)
 		return err

@@ -45,27 +45,29 @@ func TestNewReplicasWaitForTheScheduler(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBegun()
+				const replicas = 4
 				enter := func(ctx context.Context, n int) error {
-					return b.enter(ctx, apply.Owner{Object: &metav1.ObjectMeta{Namespace: "ns", Name: "web"}}, cache.NewObjectName("ns", fmt.Sprint("web-", n)))
+					owner := apply.Owner{Object: &metav1.ObjectMeta{Namespace: "ns", Name: "web"}}
+					return b.enter(ctx, owner, cache.NewObjectName("ns", fmt.Sprint("web-", n)), mostBegun/replicas)
 				}
-				for n := range mostBegun {
+				for n := range replicas {
 					if err := enter(t.Context(), n); err != nil {
 						t.Fatal(err)
 					}
 				}
 				start := time.Now()
 				another := cache.NewObjectName("another", "web-0")
-				if err := b.enter(t.Context(), apply.Owner{Object: &metav1.ObjectMeta{Namespace: "another", Name: "web"}}, another); err != nil || time.Since(start) > 0 {
+				if err := b.enter(t.Context(), apply.Owner{Object: &metav1.ObjectMeta{Namespace: "another", Name: "web"}}, another, 1); err != nil || time.Since(start) > 0 {
 					t.Errorf("in another namespace one waited for %s, error %v", time.Since(start), err)
 				}
 				test.happens(b)
-				if err := enter(t.Context(), mostBegun); err != nil || time.Since(start) != test.waits {
+				if err := enter(t.Context(), replicas); err != nil || time.Since(start) != test.waits {
 					t.Errorf("the next one waited for %s, want %s; error %v", time.Since(start), test.waits, err)
 				}
 				if test.waits == 0 { // so that all are still there but one
 					ctx, cancel := context.WithTimeout(t.Context(), slowStart/2)
 					defer cancel()
-					if err := enter(ctx, mostBegun+1); err == nil {
+					if err := enter(ctx, replicas+1); err == nil {
 						t.Error("there is room for two")
 					}
 				}

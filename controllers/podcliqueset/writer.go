@@ -179,7 +179,7 @@ func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica po
 	}
 	if replica.PodGang != nil && observed.PodGangs[*replica.PodGang.Name] == nil {
 		podGang := cache.NewObjectName(owner.GetNamespace(), *replica.PodGang.Name)
-		if err := w.begun.enter(ctx, owner, podGang); err != nil {
+		if err := w.begun.enter(ctx, owner, podGang, replica.NumPods); err != nil {
 			return err
 		}
 		defer func() {

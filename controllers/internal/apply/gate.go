@@ -19,24 +19,26 @@ type Gate struct {
 	most     int
 	patience time.Duration
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// passing is how much those inside count for.
 	passing int
 	waiting *turns.Queue[*waiter]
 }
 
-// NewGate returns a Gate that lets so many pass at a time. One that takes longer than the patience counts no more: what the API server, or a webhook of
-// somebody's, is slow to answer keeps no other back. Without patience, 0, all count until they leave.
+// NewGate returns a Gate that lets the next one pass while less than so much is inside. One that takes longer than the patience counts no more: what the
+// API server, or a webhook of somebody's, is slow to answer keeps no other back. Without patience, 0, all count until they leave.
 func NewGate(most int, patience time.Duration) *Gate { return &Gate{most: most, patience: patience} }
 
-// Enter waits until one may pass on behalf of an owner, which ends with a call of leave; further calls do nothing. The error is the context's.
-func (g *Gate) Enter(ctx context.Context, owner Owner) (leave func(), err error) {
+// Enter waits until one may pass on behalf of an owner, and counts for so much, until leave is called; further calls do nothing. The error is the
+// context's.
+func (g *Gate) Enter(ctx context.Context, owner Owner, weight int) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
 	}
-	w := g.arrive(owner)
+	w := g.arrive(owner, weight)
 	select {
 	case <-w.turn:
-		once := sync.OnceFunc(g.leave)
+		once := sync.OnceFunc(func() { g.leave(weight) })
 		if g.patience == 0 {
 			return once, nil
 		}
@@ -52,15 +54,15 @@ func (g *Gate) Enter(ctx context.Context, owner Owner) (leave func(), err error)
 }
 
 // arrive begins to wait.
-func (g *Gate) arrive(owner Owner) *waiter {
+func (g *Gate) arrive(owner Owner, weight int) *waiter {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	w := &waiter{owner: owner, turn: make(chan struct{})}
+	w := &waiter{owner: owner, weight: weight, turn: make(chan struct{})}
 	if g.waiting == nil {
 		g.waiting = turns.New(func(w *waiter) string { return w.owner.GetNamespace() }, (*waiter).before)
 	}
 	if g.passing < g.most {
-		g.passing++
+		g.passing += weight
 		close(w.turn)
 	} else {
 		g.waiting.Push(w)
@@ -68,17 +70,17 @@ func (g *Gate) arrive(owner Owner) *waiter {
 	return w
 }
 
-// leave lets the next one pass.
-func (g *Gate) leave() {
+// leave lets the next ones pass, as many as there is room for.
+func (g *Gate) leave(weight int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.waiting.Len() > 0 {
+	g.passing -= weight
+	for g.passing < g.most && g.waiting.Len() > 0 {
 		if next := g.waiting.Pop(); !next.gone {
+			g.passing += next.weight
 			close(next.turn)
-			return
 		}
 	}
-	g.passing--
 }
 
 // giveUp is told of one that waits no longer.
@@ -88,16 +90,17 @@ func (g *Gate) giveUp(w *waiter) {
 	g.mu.Unlock()
 	select {
 	case <-w.turn: // which came at the same moment
-		g.leave()
+		g.leave(w.weight)
 	default:
 	}
 }
 
 // waiter is one that waits for its turn.
 type waiter struct {
-	owner Owner
-	turn  chan struct{}
-	gone  bool
+	owner  Owner
+	weight int
+	turn   chan struct{}
+	gone   bool
 }
 
 // before tells which of two in one namespace passes first: that of the smaller owner, and of equal ones that of the older.

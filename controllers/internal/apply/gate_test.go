@@ -21,7 +21,7 @@ const patience = time.Second
 
 func mustEnter(t *testing.T, gate *Gate, owner Owner) func() {
 	t.Helper()
-	leave, err := gate.Enter(t.Context(), owner)
+	leave, err := gate.Enter(t.Context(), owner, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestGateGivenUp(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			if _, err := gate.Enter(ctx, gateOwner("a", "a", time.Hour)); err == nil {
+			if _, err := gate.Enter(ctx, gateOwner("a", "a", time.Hour), 1); err == nil {
 				t.Error("one that gave up passed")
 			}
 		}()
@@ -120,6 +120,32 @@ func TestSlowAppliesLeaveTheGate(t *testing.T) {
 		}
 		if gate.passing != 0 {
 			t.Errorf("%d are inside when all have left", gate.passing)
+		}
+	})
+}
+
+// However heavy one is, it passes once the gate has room, and none after it until there is room again.
+func TestGateWeighs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := NewGate(10, 0)
+		passed := map[int]func(){}
+		for _, weight := range []int{9, 30, 4, 5, 6} {
+			go func() {
+				leave, err := gate.Enter(t.Context(), gateOwner("a", "a", 0), weight)
+				if err != nil {
+					t.Error(err)
+				}
+				passed[weight] = leave
+			}()
+			synctest.Wait()
+		}
+		for _, step := range []struct{ leaves, inside int }{{9, 1}, {30, 3}, {4, 2}, {5, 1}, {6, 0}} {
+			passed[step.leaves]()
+			delete(passed, step.leaves)
+			synctest.Wait()
+			if len(passed) != step.inside {
+				t.Errorf("after the one of %d has left, %d are inside, want %d", step.leaves, len(passed), step.inside)
+			}
 		}
 	})
 }

@@ -320,7 +320,7 @@ func (k *Kind[T, C]) stateOf(live T, wanted C) (equalState, error) {
 
 // send applies a configuration and explains what the API server says against it.
 func (k *Kind[T, C]) send(ctx context.Context, owner Owner, name cache.ObjectName, config C) error {
-	leave, err := owner.Gate.Enter(ctx, owner)
+	leave, err := owner.Gate.Enter(ctx, owner, 1)
 	if err != nil {
 		return err
 	}

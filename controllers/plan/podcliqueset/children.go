@@ -52,6 +52,8 @@ type ReplicaChildren struct {
 	PodGang *grovev1alpha1.PodGangApplyConfiguration
 	// PodCliques are in the order of the template.
 	PodCliques []*grovev1alpha1.PodCliqueApplyConfiguration
+	// NumPods is how many pods it will have.
+	NumPods int
 }
 
 // PodGangs are those of all replicas.
@@ -124,7 +126,9 @@ func (s Set) Children() Children {
 			replica.PodCliques = append(replica.PodCliques, b.podClique(clique, i, rollout.takes[i], rollout.outdated[i]))
 		}
 		children.DisruptionBudgets = append(children.DisruptionBudgets, b.disruptionBudgets(i)...)
-		if gang, problem := b.boundedPodGang(i); problem == nil {
+		pods := b.numPods(i)
+		replica.NumPods = int(pods)
+		if gang, problem := b.boundedPodGang(i, pods); problem == nil {
 			replica.PodGang = gang
 		} else {
 			children.Problems = append(children.Problems, *problem)
@@ -339,9 +343,9 @@ func (b *childBuilder) kept(clique cliqueTemplate, i int32) *plan.PodTemplate {
 	return &plan.PodTemplate{Name: clique.Name, PodSpec: live.Spec.PodSpec, RestartedAt: live.Annotations[v1alpha1.AnnotationRestartedAt]}
 }
 
-// boundedPodGang is the PodGang of replica i, or why there can't be one as large.
-func (b *childBuilder) boundedPodGang(i int32) (*grovev1alpha1.PodGangApplyConfiguration, *plan.Problem) {
-	if pods := b.numPods(i); pods > plan.MostPods {
+// boundedPodGang is the PodGang of replica i, which will have so many pods, or why there can't be one as large.
+func (b *childBuilder) boundedPodGang(i int32, pods int64) (*grovev1alpha1.PodGangApplyConfiguration, *plan.Problem) {
+	if pods > plan.MostPods {
 		return nil, &plan.Problem{Reason: v1alpha1.ReasonTooManyPods, Message: fmt.Sprintf(
 			"replica %d is scaled to %d pods, and may have %d: scale its PodCliques or PodCliqueScalingGroups in", i, pods, plan.MostPods)}
 	}
