@@ -15,11 +15,11 @@ import (
 
 const (
 	// mostBegun is how many pods are enough to be in replicas that the scheduler hasn't looked at yet, of all sets of a namespace: it binds as many in
-	// under a second by its own limit of 50 requests. It places one gang after the other, in the order in which they come, so whoever asks for a small
+	// half a second by its own limit of 50 requests. It places one gang after the other, in the order in which they come, so whoever asks for a small
 	// set waits behind no more than these. And a replica that waits there tells of each step, where one that is soon up tells once.
-	mostBegun = 40
+	mostBegun = 20
 	// slowStart is how long a new replica counts that the scheduler doesn't look at: its pods are refused, or there is no scheduler.
-	slowStart = 2 * time.Second
+	slowStart = time.Second
 )
 
 // begun are new replicas, from when there is room for them until the scheduler has looked at one of their pods. Each namespace has room of its own: pods

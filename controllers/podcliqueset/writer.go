@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -133,8 +134,8 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 	}}
 }
 
-// write makes the children what the set asks for: first what pods use, then replica by replica, so that the first ones are up while the last ones are
-// still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
+// write makes the children what the set asks for: what pods use before what they are made from, replica by replica, so that the first ones are up while
+// the last ones are still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
 // are all written; the error is a conflict then, and what the set asks for now comes next.
 // Refused is told of what is refused, as it is.
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused func(error)) error {
@@ -154,17 +155,22 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 		func() error { return w.budgets.All(ctx, owner, children.DisruptionBudgets) },
 		func() error { return w.budgets.Delete(ctx, owner, children.SurplusBudgets) },
 	}
-	errs := []error{
-		apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() }),
-		apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
-			defer made(observed.Missing(replica))
-			return w.writeReplica(ctx, owner, replica, observed)
-		}),
-	}
+	var errs [2]error
+	sharedMade := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		defer close(sharedMade)
+		errs[0] = apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() })
+	})
+	errs[1] = apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
+		defer made(observed.Missing(replica))
+		return w.writeReplica(ctx, owner, replica, observed, sharedMade)
+	})
+	writing.Wait()
 	if err := w.superseded(owner); err != nil {
-		return utilerrors.NewAggregate(append(errs, err))
+		return utilerrors.NewAggregate(append(errs[:], err))
 	}
-	return utilerrors.NewAggregate(append(errs,
+	return utilerrors.NewAggregate(append(errs[:],
 		w.autoscalers.All(ctx, owner, children.Autoscalers),
 		w.remove(ctx, owner, observed.Removals()),
 		apply.Refuse(children.Problems),
@@ -172,8 +178,10 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 }
 
 // writeReplica makes the children of a replica what the set asks for: the PodGang, of which the scheduler is told before there are pods, and then the
-// PodCliques that pods are made from, those that were read to the very version. A new one waits until there is room for it.
-func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, observed podcliqueset.Set) (err error) {
+// PodCliques that pods are made from, those that were read to the very version, once what pods use is made. A new one waits until there is room for it.
+func (w *writer) writeReplica(
+	ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, observed podcliqueset.Set, sharedMade <-chan struct{},
+) (err error) {
 	if err := w.superseded(owner); err != nil {
 		return err
 	}
@@ -194,6 +202,7 @@ func (w *writer) writeReplica(ctx context.Context, owner apply.Owner, replica po
 	if replica.PodGang != nil {
 		err = w.podGangs.Apply(ctx, owner, replica.PodGang)
 	}
+	<-sharedMade
 	return utilerrors.NewAggregate([]error{err, w.podCliques.AllRead(ctx, owner, replica.PodCliques, observed.PodCliques)})
 }
 

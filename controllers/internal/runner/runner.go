@@ -32,7 +32,7 @@ const (
 	// go into each: what they describe comes first.
 	statusWorkers = 4
 	// statusDelay is how long a change waits for others before a status is written.
-	statusDelay = 100 * time.Millisecond
+	statusDelay = 140 * time.Millisecond
 	// firstRetry and lastRetry bound the time until a key whose sync failed is tried again; it doubles in between.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = time.Minute

@@ -70,15 +70,15 @@ func TestStatusesWaitForMoreChanges(t *testing.T) {
 			times = append(times, time.Since(start))
 			return 0, nil
 		})
-		for _, after := range []time.Duration{0, 40, 99, 150} {
-			time.AfterFunc(after*time.Millisecond, func() { l.Mark(key) })
+		for _, after := range []time.Duration{0, statusDelay / 2, statusDelay - time.Millisecond, 2 * statusDelay} {
+			time.AfterFunc(after, func() { l.Mark(key) })
 		}
 		if err := l.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
-	if want := []time.Duration{statusDelay, 250 * time.Millisecond}; !slices.Equal(times, want) {
-		t.Errorf("changes after 0, 40, 99 and 150 ms are described after %v, want %v", times, want)
+	if want := []time.Duration{statusDelay, 3 * statusDelay}; !slices.Equal(times, want) {
+		t.Errorf("three changes within the delay, and one after twice that, are described after %v, want %v", times, want)
 	}
 }
 
