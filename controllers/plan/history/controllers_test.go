@@ -50,14 +50,14 @@ func (w *world) syncClique(podClique *v1alpha1.PodClique) {
 	w.finalize()
 }
 
-// deleteByPlan deletes a pod by its UID. One that the caches, if they are up to date, want is never deleted.
+// deleteByPlan deletes a pod by its UID. One that the caches, if they are up to date, want is never deleted, unless its gang was restarted.
 func (w *world) deleteByPlan(podClique *v1alpha1.PodClique, pod *corev1.Pod) {
 	if found := w.live.pods[pod.Name]; !plan.Lives(found) || found.UID != pod.UID {
 		return
 	}
 	if clique, complete := w.clique(podClique); complete {
 		for id := range clique.Identities() {
-			if id.Name == pod.Name {
+			if id.Name == pod.Name && !plan.RestartsOf(clique.Gang).Outlived(pod, id.PodGroup) {
 				w.fault("pod %s is wanted and was deleted", pod.Name)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"grove.io/grove/apis/grove/v1alpha1"
 	"grove.io/grove/controllers/plan"
 	"grove.io/grove/controllers/plan/plantest"
 )
@@ -28,11 +29,18 @@ func TestHistories(t *testing.T) {
 	for i := range uint64(*histories) {
 		seed := *first + i
 		random := rand.New(rand.NewPCG(seed, 1))
-		w := newWorld(random, plantest.RandomSet(random))
+		w := newWorld(random, breakable(random, plantest.RandomSet(random)))
 		// Nodes have room for some of the pods, or many. In some worlds, PodGroups are served from some time on only.
 		w.addNode(1 + w.IntN(6))
 		w.addNode(plantest.Pick(random, 2, 10, 40))
 		served := plantest.Pick(random, 0, 0, 0, w.IntN(steps))
+		// Some have something to lose.
+		if served == 0 && w.IntN(2) == 0 {
+			if why := w.quieten(true); why != "" {
+				t.Fatalf("%s %v; repeat it with -args -seed %d -histories 1", why, w.faults, seed)
+			}
+			w.lacks = nil
+		}
 		for step := range steps {
 			w.scheduling.Gangs = step >= served
 			w.step()
@@ -46,10 +54,28 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// breakable gives what lost its minimum a short time to come back, or a long one, and has pods recreated together, or not.
+func breakable(random *rand.Rand, set *v1alpha1.PodCliqueSet) *v1alpha1.PodCliqueSet {
+	policy := func() v1alpha1.GroupRestartPolicy {
+		return plantest.Pick(random, "", v1alpha1.RestartPolicyNone, v1alpha1.RestartPolicyRecreateGroup)
+	}
+	template := &set.Spec.Template
+	if delay := plantest.Pick(random, 0, 5*time.Second, 30*time.Second); delay > 0 {
+		template.TerminationDelay = &metav1.Duration{Duration: delay}
+	}
+	for i := range template.Cliques {
+		template.Cliques[i].Spec.RestartPolicy = policy()
+	}
+	for i := range template.PodCliqueScalingGroups {
+		template.PodCliqueScalingGroups[i].RestartPolicy = policy()
+	}
+	return set
+}
+
 // step is one thing that a user, the cluster or a controller does.
 func (w *world) step() {
 	w.now = w.now.Add(time.Second)
-	switch w.IntN(15) {
+	switch w.IntN(16) {
 	case 0, 1, 2:
 		if w.IntN(3) == 0 {
 			w.seen(-1)
@@ -81,6 +107,8 @@ func (w *world) step() {
 		w.seen(-1)
 	case 12:
 		w.shakeNodes()
+	case 13:
+		w.round()
 	default:
 		for range 1 + w.IntN(6) {
 			for _, name := range some(w, w.live.pods) {
@@ -168,4 +196,36 @@ func (w *world) run(name string) {
 		w.become(name, plantest.Pick[plantest.State](w.Rand, plantest.Ready, plantest.Ready, plantest.Unready))
 	}
 	w.finalize()
+}
+
+// goOn is what becomes of a pod that nothing happens to.
+func (w *world) goOn(name string) {
+	switch pod := w.live.pods[name]; {
+	case plan.IsScheduled(pod) && !w.serves(pod.Spec.NodeName):
+	case !plan.Lives(pod):
+		delete(w.live.pods, name)
+		w.finalize()
+	case plan.IsScheduled(pod) && !plan.HasEnded(pod) && !plan.IsReady(pod):
+		w.become(name, plantest.Ready)
+	}
+}
+
+// round lets all controllers work once, and pods go on.
+func (w *world) round() {
+	w.seen(-1)
+	w.syncSet()
+	w.seen(-1)
+	for _, name := range slices.Sorted(maps.Keys(w.cache.gangs)) {
+		w.syncGang(w.cache.gangs[name])
+		w.seen(-1)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.cache.cliques)) {
+		w.syncClique(w.cache.cliques[name])
+	}
+	w.schedule()
+	for _, name := range slices.Sorted(maps.Keys(w.live.pods)) {
+		w.goOn(name)
+	}
+	w.seen(-1)
+	w.describe()
 }

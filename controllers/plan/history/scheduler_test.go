@@ -72,8 +72,10 @@ func (w *world) placeGroup(name string, room map[string]int) {
 
 // mustBePlacedWhole finds pods from before a restart that make up for a part of the gang that was restarted.
 func (w *world) mustBePlacedWhole(placed *corev1.Pod) {
+	restarts := plan.RestartsOf(w.live.gangs[placed.Labels[v1alpha1.LabelPodGang]])
 	for _, pod := range w.named(w.live.pods, plan.SchedulerGroupOf(placed)) {
-		if plan.PodGroupOf(pod) == plan.PodGroupOf(placed) && plan.RestartsBefore(pod) < plan.RestartsBefore(placed) {
+		of := plan.PodGroupOf(pod)
+		if of == plan.PodGroupOf(placed) && restarts.Outlived(pod, of) && !restarts.Outlived(placed, of) {
 			w.fault("pod %s is placed while the scheduler counts %s, which was there before the restart", placed.Name, pod.Name)
 		}
 	}

@@ -95,7 +95,7 @@ func (w *world) stuck() string {
 	for _, name := range slices.Sorted(maps.Keys(w.live.gangs)) {
 		gang := w.live.gangs[name]
 		scheduled := meta.FindStatusCondition(gang.Status.Conditions, v1alpha1.ConditionScheduled)
-		if slices.ContainsFunc(gang.Spec.PodGroups, waits) && scheduled.Reason != v1alpha1.ReasonUnschedulable {
+		if gang.Status.Phase != v1alpha1.PodGangSucceeded && slices.ContainsFunc(gang.Spec.PodGroups, waits) && scheduled.Reason != v1alpha1.ReasonUnschedulable {
 			return "the base unit of " + name + " has no place, and it is said that " + scheduled.Message
 		}
 	}

@@ -140,37 +140,6 @@ func (u *updates) edit() {
 	u.live.set = set
 }
 
-// goOn is what becomes of a pod that nothing happens to.
-func (u *updates) goOn(name string) {
-	switch pod := u.live.pods[name]; {
-	case !plan.Lives(pod):
-		delete(u.live.pods, name)
-		u.finalize()
-	case pod.Spec.NodeName != "" && !plan.IsReady(pod):
-		u.become(name, plantest.Ready)
-	}
-}
-
-// round lets all controllers work once, and pods go on.
-func (u *updates) round() {
-	u.seen(-1)
-	u.syncSet()
-	u.seen(-1)
-	for _, name := range slices.Sorted(maps.Keys(u.cache.gangs)) {
-		u.syncGang(u.cache.gangs[name])
-		u.seen(-1)
-	}
-	for _, name := range slices.Sorted(maps.Keys(u.cache.cliques)) {
-		u.syncClique(u.cache.cliques[name])
-	}
-	u.schedule()
-	for _, name := range slices.Sorted(maps.Keys(u.live.pods)) {
-		u.goOn(name)
-	}
-	u.seen(-1)
-	u.describe()
-}
-
 // finish lets the update reach all replicas, and says what is left to do when nothing is done any more.
 func (u *updates) finish() string {
 	set := u.live.set.DeepCopy()

@@ -53,7 +53,9 @@ func (s Set) updating(now time.Time) updating {
 		u.progress.LastProgressTime = seconds(now)
 	}
 	u.doing = "an update waits for its turn"
-	if current := u.progress.CurrentlyUpdating; current != nil {
+	if current := u.progress.CurrentlyUpdating; current == nil && r.kept >= 0 {
+		u.doing = fmt.Sprintf("an update waits until replica %d, which the partition keeps as it is, is ready", r.kept)
+	} else if current != nil {
 		u.doing = fmt.Sprintf("replica %d is being updated: %s", current.ReplicaIndex, s.waitingIn(current))
 	}
 	paused := s.Object.Spec.UpdateStrategy.Paused || s.Object.Spec.UpdateStrategy.Type == v1alpha1.OnDelete

@@ -23,13 +23,15 @@ type rollout struct {
 	fresh []bool
 	// outdated has, for each replica, the PodCliques with pods of another podSpec than their own.
 	outdated []map[string]bool
+	// kept is the first replica that the partition keeps, and that counts against the budget since it is away; -1 for none.
+	kept int
 }
 
 // rollout decides which replicas take today's podSpecs: new ones, and those that have begun; those that are broken, since they have nothing
 // to lose; and then one after the other as far as the budget reaches, each once those before it are done.
 func (s Set) rollout(t plan.Template, hashes []string) rollout {
 	strategy, n := s.Object.Spec.UpdateStrategy, int(s.Object.Spec.Replicas)
-	r := rollout{takes: make([]bool, n), taken: make([]bool, n), fresh: make([]bool, n), outdated: make([]map[string]bool, n)}
+	r := rollout{takes: make([]bool, n), taken: make([]bool, n), fresh: make([]bool, n), outdated: make([]map[string]bool, n), kept: -1}
 	for i := range n {
 		r.outdated[i] = outdated(s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))])
 		r.taken[i], r.fresh[i] = s.hasTaken(t, hashes, int32(i), r.outdated[i])
@@ -57,9 +59,16 @@ func (s Set) rollout(t plan.Template, hashes []string) rollout {
 		// One in the middle of an update to something else goes on from there, to that if the partition keeps it from more.
 		gang := s.PodGangs[plan.PodGangName(s.Object.Name, int32(i))]
 		held, begun := i < int(strategy.Partition), s.hasBegun(r.outdated[i])
-		if !r.takes[i] && (begun || !held && (gang == nil || plan.WhyUnavailable(gang) != "")) {
+		switch {
+		case r.takes[i]:
+		case begun, !held && (gang == nil || plan.WhyUnavailable(gang) != ""):
 			r.takes[i] = !held
 			busy++
+		case held && s.isAway(t, int32(i), r.outdated[i]):
+			busy++
+			if r.kept < 0 {
+				r.kept = i
+			}
 		}
 	}
 	// Of the others, those come first whose last pods from such an update aren't ready yet.
@@ -174,6 +183,19 @@ func (s Set) isWhole(t plan.Template, i int32) bool {
 		}
 	}
 	return plan.Done(s.PodGangs[plan.PodGangName(s.Object.Name, i)], byPodClique)
+}
+
+// isAway tells whether a replica that was up has fewer pods ready than it should, whoever took them.
+func (s Set) isAway(t plan.Template, i int32, outdated map[string]bool) bool {
+	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
+	switch {
+	case s.isNew(i), gang.Status.Phase == v1alpha1.PodGangSucceeded:
+		return false
+	case plan.WhyUnavailable(gang) != "":
+		return true
+	default:
+		return len(outdated) == 0 && !s.isWhole(t, i)
+	}
 }
 
 // stopped tells whether the update to today's podSpecs got nothing done for so long that it goes no further.

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -57,6 +58,9 @@ func give(w *plantest.World, i int32) {
 	w.GiveTurn(i)
 }
 
+// partitioned keeps the first two replicas as they are.
+func partitioned(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }
+
 func TestRollout(t *testing.T) {
 	for name, test := range map[string]struct {
 		edit  func(set *v1alpha1.PodCliqueSet)
@@ -66,7 +70,7 @@ func TestRollout(t *testing.T) {
 		"the first":            {nil, nil, "[0]"},
 		"the next waits":       {nil, func(w *plantest.World) { give(w, 0) }, "[0]"},
 		"none while paused":    {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true }, nil, "[]"},
-		"none below partition": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, nil, "[2]"},
+		"none below partition": {partitioned, nil, "[2]"},
 		"all on delete":        {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }, nil, "[0 1 2 3]"},
 		"as many as may be, coherently": {func(set *v1alpha1.PodCliqueSet) {
 			set.Spec.UpdateStrategy = twoCoherent
@@ -80,10 +84,26 @@ func TestRollout(t *testing.T) {
 			w.GiveTurn(3)
 			w.PodGangs["train-3"].Status.PodGroups[0].Outdated++
 		}, "[3]"},
-		"none while one below the partition is in the middle": {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, func(w *plantest.World) {
+		"none while one below the partition is in the middle": {partitioned, func(w *plantest.World) {
 			w.GiveTurn(1)
 			w.PodGangs["train-1"].Status.PodGroups[0].Outdated++
 		}, "[]"},
+		"none while one below the partition is broken": {partitioned, func(w *plantest.World) { w.PodGangs["train-1"].Status.PodGroups[0].Ready = 0 }, "[]"},
+		"none while a pod of one below the partition is away": {partitioned, func(w *plantest.World) {
+			w.PodGangs["train-1"].Status.PodGroups[0].Created++
+		}, "[]"},
+		"the first above the partition while one below it is new": {partitioned, func(w *plantest.World) {
+			w.PodGangs["train-1"].Status.PodGroups[0].Ready, w.PodGangs["train-1"].Status.Units = 0, nil
+		}, "[2]"},
+		"… or has run to its end": {partitioned, func(w *plantest.World) {
+			w.PodGangs["train-1"].Status.PodGroups[0].Ready, w.PodGangs["train-1"].Status.Phase = 0, v1alpha1.PodGangSucceeded
+		}, "[2]"},
+		"… or has pods of earlier podSpecs that are ready": {partitioned, func(w *plantest.World) {
+			w.PodGangs["train-1"].Status.PodGroups[0].Outdated++
+		}, "[2]"},
+		"broken ones above the partition all the same": {partitioned, func(w *plantest.World) {
+			w.PodGangs["train-1"].Status.PodGroups[0].Ready, w.PodGangs["train-3"].Status.PodGroups[0].Ready = 0, 0
+		}, "[3]"},
 		"one whose last pod isn't ready first": {nil, func(w *plantest.World) { w.PodGangs["train-2"].Status.PodGroups[0].Created++ }, "[2]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,6 +115,16 @@ func TestRollout(t *testing.T) {
 				t.Errorf("replicas with the new template %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestUpdatesTellOfReplicasThatThePartitionKeeps(t *testing.T) {
+	w := edited(partitioned)
+	w.PodGangs["train-1"].Status.PodGroups[0].Ready = 0
+	status := w.Status(plantest.Applied(w.Object), true, plantest.Now)
+	progressing := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionProgressing)
+	if want := "an update waits until replica 1, which the partition keeps as it is, is ready"; progressing.Message != want {
+		t.Errorf("it is said that %s, want %s", progressing.Message, want)
 	}
 }
 
@@ -139,7 +169,7 @@ func TestTurns(t *testing.T) {
 		"the first":             {nil, nil, "[0]"},
 		"the next waits":        {nil, func(w *plantest.World) { w.GiveTurn(0) }, "[0]"},
 		"none while paused":     {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Paused = true }, nil, "[]"},
-		"none below partition":  {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Partition = 2 }, nil, "[2]"},
+		"none below partition":  {partitioned, nil, "[2]"},
 		"none on delete":        {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }, nil, "[]"},
 		"as many as may be":     {func(set *v1alpha1.PodCliqueSet) { set.Spec.UpdateStrategy = twoCoherent }, nil, "[0 1]"},
 		"a broken one first":    {nil, func(w *plantest.World) { w.PodGangs["train-2"].Status.PodGroups[0].Ready = 0 }, "[2]"},
