@@ -16,7 +16,7 @@ import (
 const (
 	// mostBegun is how many pods are enough to be in replicas that the scheduler hasn't looked at yet, of all sets of a namespace: it binds as many in
 	// half a second by its own limit of 50 requests. It places one gang after the other, in the order in which they come, so whoever asks for a small
-	// set waits behind no more than these. And a replica that waits there tells of each step, where one that is soon up tells once.
+	// set waits behind these, and one more at most. And a replica that waits there tells of each step, where one that is soon up tells once.
 	mostBegun = 20
 	// slowStart is how long a new replica counts that the scheduler doesn't look at: its pods are refused, or there is no scheduler.
 	slowStart = time.Second
@@ -50,10 +50,10 @@ func (b *begun) enter(ctx context.Context, owner apply.Owner, podGang cache.Obje
 		b.release(podGang.Namespace)
 		return err
 	}
-	slow := time.AfterFunc(slowStart, func() { b.end(podGang) })
 	b.end(podGang) // one of the same name that was deleted meanwhile
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	slow := time.AfterFunc(slowStart, func() { b.end(podGang) })
 	b.leave[podGang] = func() {
 		slow.Stop()
 		leave()

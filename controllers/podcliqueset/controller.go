@@ -3,6 +3,7 @@ package podcliqueset
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/tools/cache"
 
 	grovelisters "grove.io/grove/apis/client/listers/grove/v1alpha1"
@@ -148,16 +150,21 @@ func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time
 	if c.reports.Set(set, err) {
 		c.statuses.Mark(key)
 	}
+	noRoom := func(err error) bool { return errors.Is(err, errNoRoom) }
+	if err != nil && noRoom(err) {
+		return time.Millisecond, utilerrors.FilterOut(err, noRoom)
+	}
 	return 0, err
 }
 
 // describe brings the status of one set to what it should be.
 func (c *controller) describe(ctx context.Context, set *v1alpha1.PodCliqueSet) (time.Duration, error) {
 	key, now := cache.MetaObjectToName(set), c.cluster.Clock.Now()
-	// First, since what is read afterwards is at least as new.
+	// Each before what it is of is read, which is at least as new: what was written, and that the caches have it.
+	report := c.reports.Get(set)
 	fresh := c.tracker.Fresh(key)
 	observed := c.observe(set)
-	status := observed.Status(c.reports.Get(set), fresh, now)
+	status := observed.Status(report, fresh, now)
 	if fresh && observed.RolloutMoves(&status) {
 		c.children.Mark(key)
 	}

@@ -36,8 +36,17 @@ import (
 	"grove.io/grove/controllers/plan/podcliqueset"
 )
 
-// slowApply is how long an apply keeps others back.
-const slowApply = time.Second
+const (
+	// slowApply is how long an apply keeps others back.
+	slowApply = time.Second
+	// mostWait bounds how long a sync waits for room for new replicas: what else there is to do for the set, and for those whose syncs come after it,
+	// waits no longer than that. Meanwhile it looks every lookAgain whether they are still wanted.
+	mostWait  = 10 * time.Second
+	lookAgain = time.Second
+)
+
+// errNoRoom is the error of new replicas for which there was no room in time: the next sync goes on with them.
+var errNoRoom = errors.New("there is no room for another new replica yet")
 
 // writer writes what a set's plan says.
 type writer struct {
@@ -137,7 +146,7 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 // write makes the children what the set asks for: what pods use before what they are made from, replica by replica, so that the first ones are up while
 // the last ones are still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
 // are all written; the error is a conflict then, and what the set asks for now comes next.
-// Refused is told of what is refused, as it is.
+// An aggregate with errNoRoom says that some are left to be made. Refused is told of what is refused, as it is.
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused func(error)) error {
 	owner := w.owner(observed.Object)
 	owner.Refused = refused
@@ -162,9 +171,10 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 		defer close(sharedMade)
 		errs[0] = apply.Each(ctx, len(shared), shared, func(write func() error) error { return write() })
 	})
+	until := time.Now().Add(mostWait)
 	errs[1] = apply.Each(ctx, apply.Passing, children.Replicas, func(replica podcliqueset.ReplicaChildren) error {
 		defer made(observed.Missing(replica))
-		return w.writeReplica(ctx, owner, replica, observed, sharedMade)
+		return w.writeReplica(ctx, owner, replica, observed, sharedMade, until)
 	})
 	writing.Wait()
 	if err := w.superseded(owner); err != nil {
@@ -178,25 +188,26 @@ func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused f
 }
 
 // writeReplica makes the children of a replica what the set asks for: the PodGang, of which the scheduler is told before there are pods, and then the
-// PodCliques that pods are made from, those that were read to the very version, once what pods use is made. A new one waits until there is room for it.
+// PodCliques that pods are made from, those that were read to the very version, once what pods use is made. A new one waits until there is room for it,
+// or until some time, after which the error is errNoRoom.
 func (w *writer) writeReplica(
-	ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, observed podcliqueset.Set, sharedMade <-chan struct{},
+	ctx context.Context, owner apply.Owner, replica podcliqueset.ReplicaChildren, observed podcliqueset.Set, sharedMade <-chan struct{}, until time.Time,
 ) (err error) {
 	if err := w.superseded(owner); err != nil {
 		return err
 	}
-	if replica.PodGang != nil && observed.PodGangs[*replica.PodGang.Name] == nil {
+	if replica.PodGang != nil {
 		podGang := cache.NewObjectName(owner.GetNamespace(), *replica.PodGang.Name)
-		if err := w.begun.enter(ctx, owner, podGang, replica.NumPods); err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				w.begun.end(podGang)
+		// One that was another set's, or is on its way out, is in the way of a new one.
+		if _, exists, _ := w.podGangs.Cache.GetByKey(podGang.String()); !exists {
+			if err := w.begin(ctx, owner, podGang, replica.NumPods, until); err != nil {
+				return err
 			}
-		}()
-		if err := w.superseded(owner); err != nil { // while it waited
-			return err
+			defer func() {
+				if err != nil {
+					w.begun.end(podGang)
+				}
+			}()
 		}
 	}
 	if replica.PodGang != nil {
@@ -204,6 +215,27 @@ func (w *writer) writeReplica(
 	}
 	<-sharedMade
 	return utilerrors.NewAggregate([]error{err, w.podCliques.AllRead(ctx, owner, replica.PodCliques, observed.PodCliques)})
+}
+
+// begin waits until there is room for a new replica of so many pods, and the set still wants it.
+func (w *writer) begin(ctx context.Context, owner apply.Owner, podGang cache.ObjectName, pods int, until time.Time) error {
+	for {
+		wait, stop := context.WithTimeout(ctx, min(lookAgain, time.Until(until)))
+		err := w.begun.enter(wait, owner, podGang, pods)
+		stop()
+		if superseded := w.superseded(owner); superseded != nil {
+			if err == nil {
+				w.begun.end(podGang)
+			}
+			return superseded
+		}
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return err
+		case !time.Now().Before(until):
+			return errNoRoom
+		}
+	}
 }
 
 // superseded is a conflict if the set isn't what the owner is any more.

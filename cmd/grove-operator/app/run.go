@@ -60,7 +60,7 @@ func Main(args []string, out, err io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(klog.NewContext(context.Background(), logging.New(options.LogLevel, options.LogFormat, err)), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if _, set := os.LookupEnv("GOGC"); !set {
+	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	if problem := run(ctx, options); problem != nil {

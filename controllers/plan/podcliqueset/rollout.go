@@ -185,7 +185,8 @@ func (s Set) isWhole(t plan.Template, i int32) bool {
 	return plan.Done(s.PodGangs[plan.PodGangName(s.Object.Name, i)], byPodClique)
 }
 
-// isAway tells whether a replica that was up has fewer pods ready than it should, whoever took them.
+// isAway tells whether a replica that was up has fewer pods ready than it should, whoever took them. Beside pods of earlier podSpecs that nobody
+// replaces, only a minimum that is missing shows.
 func (s Set) isAway(t plan.Template, i int32, outdated map[string]bool) bool {
 	gang := s.PodGangs[plan.PodGangName(s.Object.Name, i)]
 	switch {
