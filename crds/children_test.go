@@ -67,12 +67,7 @@ func TestChildrenAreAccepted(t *testing.T) {
 		all = appended(all, children.PodGangs())
 		all = appended(all, children.PodCliques())
 		all = appended(all, children.DisruptionBudgets)
-		for _, autoscaler := range children.Autoscalers {
-			// Whether one may scale to 0 depends on its metrics, and on the cluster.
-			if *autoscaler.Spec.MinReplicas > 0 {
-				all = append(all, autoscaler)
-			}
-		}
+		all = appended(all, children.Autoscalers)
 		for _, clique := range w.Cliques {
 			clique.Pods, clique.InitImage = nil, "grove.io/grove:dev"
 			// The pods of a clique are alike.

@@ -195,7 +195,8 @@ func AutoscalerConflict() types.Feature {
 		})).
 		Assess("one that the API server refuses is told of, too", step(func(s *scope) {
 			s.change("serve", func(set *v1alpha1.PodCliqueSet) {
-				set.Spec.Template.Cliques[0].Spec.AutoScalingConfig.MinReplicas = ptr.To[int32](0)
+				// Which metric it is, isn't said.
+				set.Spec.Template.Cliques[0].Spec.AutoScalingConfig.Metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType}}
 			})
 			s.waitForProblem(podCliqueSets, "serve", v1alpha1.ReasonInvalidChild, "HorizontalPodAutoscaler serve-router-0")
 		})).

@@ -275,11 +275,12 @@ type PodCliqueTemplateSpec struct {
 // autoscaler's: those of the template apply at creation only. Once the configuration is removed, replicas stay as they are until
 // the template says another number.
 //
+// +kubebuilder:validation:XValidation:fieldPath=`.minReplicas`,rule=`!has(self.minReplicas) || self.minReplicas != 0 || has(self.metrics) && self.metrics.exists(m, has(m.object) || has(m.external))`,message="0 needs a metric of type Object or External: of what is off nothing else can be measured"
 // +kubebuilder:validation:XValidation:fieldPath=`.maxReplicas`,rule=`!has(self.minReplicas) || self.minReplicas <= self.maxReplicas`,messageExpression=`'%d is below minReplicas, which is %d'.format([self.maxReplicas, self.minReplicas])`
 type AutoScalingConfig struct {
 	// minReplicas is the floor. Default 1. One below minAvailable is raised to that, and the set's condition
-	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero)
-	// and a metric is of type Object or External.
+	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero);
+	// a metric has to be of type Object or External then.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9999
@@ -290,9 +291,10 @@ type AutoScalingConfig struct {
 	// +kubebuilder:validation:Maximum=9999
 	MaxReplicas int32 `json:"maxReplicas"`
 	// metrics are what is measured, as in a HorizontalPodAutoscaler, which has a default where none are given: 80% of the CPU that
-	// pods request.
+	// pods request. At most 16.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
 	Metrics []autoscalingv2.MetricSpec `json:"metrics,omitempty"`
 	// behavior says how fast replicas go up and down, as in a HorizontalPodAutoscaler, which has defaults for what isn't given.
 	// +optional

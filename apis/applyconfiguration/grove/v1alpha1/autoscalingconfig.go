@@ -14,13 +14,13 @@ import (
 // the template says another number.
 type AutoScalingConfigApplyConfiguration struct {
 	// minReplicas is the floor. Default 1. One below minAvailable is raised to that, and the set's condition
-	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero)
-	// and a metric is of type Object or External.
+	// AutoscalingFloorRaised says so. 0 lets the autoscaler turn its target off, where the cluster allows that (HPAScaleToZero);
+	// a metric has to be of type Object or External then.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// maxReplicas is the ceiling, at least minReplicas and minAvailable.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 	// metrics are what is measured, as in a HorizontalPodAutoscaler, which has a default where none are given: 80% of the CPU that
-	// pods request.
+	// pods request. At most 16.
 	Metrics []v2.MetricSpec `json:"metrics,omitempty"`
 	// behavior says how fast replicas go up and down, as in a HorizontalPodAutoscaler, which has defaults for what isn't given.
 	Behavior *v2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
