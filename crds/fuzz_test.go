@@ -17,8 +17,8 @@ import (
 	"grove.io/grove/controllers/plan/plantest"
 )
 
-// mostPlanned is how many pods a set may have of which a fuzzer plans every one: it is to try many sets.
-const mostPlanned = 300
+// mostPlanned is how many PodCliques and pods a set may have of which a fuzzer plans every one: it is to try many sets, each within seconds.
+const mostPlanned = 400
 
 // FuzzPlanner plans whatever admission accepts, and shows that nothing panics, that what is said of a set is stable, and that admission
 // accepts every status.
@@ -138,9 +138,9 @@ func setOf(t testing.TB, object map[string]any) *v1alpha1.PodCliqueSet {
 func world(t testing.TB, set *v1alpha1.PodCliqueSet, d *decisions) *plantest.World {
 	t.Helper()
 	children := plantest.Observed(set)
-	pods := 0
+	planned := 0
 	for _, clique := range plantest.Cliques(children, nil) {
-		if pods += int(clique.NumPods()); pods > mostPlanned {
+		if planned += 1 + int(clique.NumPods()); planned > mostPlanned {
 			return nil
 		}
 	}
