@@ -138,11 +138,11 @@ func TestScale(t *testing.T) {
 		{"PodCliqueScalingGroup", "scale-f", `{"cliqueNames":["a"],"replicas":3,"minAvailable":2}`, 0, ""},
 		{"PodCliqueScalingGroup", "scale-g", `{"cliqueNames":["a"]}`, 1000,
 			`PodCliqueScalingGroup.grove.io "scale-g" is invalid: spec.replicas: Invalid value: 1000: spec.replicas in body should be less than or equal to 999`},
-		{"PodCliqueSet", "scale-h", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]}}}]}}`, 10000,
+		{"PodCliqueSet", "scale-h", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[{"name":"main"}]}}}]}}`, 10000,
 			`PodCliqueSet.grove.io "scale-h" is invalid: spec.replicas: Invalid value: 10000: spec.replicas in body should be less than or equal to 9999`},
-		{"PodCliqueSet", "scale-i", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]},"replicas":11}}]}}`, 1819,
+		{"PodCliqueSet", "scale-i", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[{"name":"main"}]},"replicas":11}}]}}`, 1819,
 			`PodCliqueSet.grove.io "scale-i" is invalid: spec.replicas: Invalid value: 1819 replicas with 11 pods each would be 20009 pods, and a set may have 20000: lower replicas, or those of cliques or scaling groups`},
-		{"PodCliqueSet", "scale-j", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[]},"replicas":11}}]}}`, 1818, ""},
+		{"PodCliqueSet", "scale-j", `{"replicas":1,"template":{"cliques":[{"name":"a","spec":{"podSpec":{"containers":[{"name":"main"}]},"replicas":11}}]}}`, 1818, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

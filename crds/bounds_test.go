@@ -118,7 +118,7 @@ func (s sizedSet) object(random *rand.Rand) map[string]any {
 	members := make([][]any, len(s.groups))
 	for i, replicas := range s.cliques {
 		name := fmt.Sprintf("c%d", i)
-		spec := map[string]any{"podSpec": map[string]any{"containers": []any{}}}
+		spec := map[string]any{"podSpec": map[string]any{"containers": []any{map[string]any{"name": "main"}}}}
 		if replicas != 1 || random.IntN(2) == 0 {
 			spec["replicas"] = int64(replicas)
 		}

@@ -70,7 +70,7 @@ type cliques struct {
 func (c cliques) object() map[string]any {
 	list := make([]any, len(c.names))
 	for i, name := range c.names {
-		spec := map[string]any{"podSpec": map[string]any{"containers": []any{}}}
+		spec := map[string]any{"podSpec": map[string]any{"containers": []any{map[string]any{"name": "main"}}}}
 		if after := c.startsAfter[name]; after != nil {
 			spec["startsAfter"] = anys(after)
 		}

@@ -51,6 +51,7 @@ type PodCliqueList struct {
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.hostname`,reason=FieldValueForbidden,rule=`!has(self.podSpec.hostname)`,message=`podSpec.hostname can not be given: a pod is found under its own name`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.subdomain`,reason=FieldValueForbidden,rule=`!has(self.podSpec.subdomain)`,message=`podSpec.subdomain can not be given: it is the name of the headless service`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.schedulingGroup`,reason=FieldValueForbidden,rule=`!has(self.podSpec.schedulingGroup)`,message=`podSpec.schedulingGroup can not be given: Grove says which pods are one gang`
+// +kubebuilder:validation:XValidation:fieldPath=`.podSpec.containers`,reason=FieldValueRequired,rule=`size(self.podSpec.containers) > 0`,message=`a pod has at least one container`
 // +kubebuilder:validation:XValidation:fieldPath=`.podSpec.priority`,reason=FieldValueForbidden,rule=`!has(self.podSpec.priority)`,message=`podSpec.priority can not be given: the priorityClassName of the template decides it`
 type PodCliqueSpec struct {
 	// roleName is the value of the label grove.io/role. Default: the clique's name. Immutable.
