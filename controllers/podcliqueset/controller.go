@@ -3,7 +3,6 @@ package podcliqueset
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -150,9 +149,8 @@ func (c *controller) sync(ctx context.Context, set *v1alpha1.PodCliqueSet) (time
 	if c.reports.Set(set, err) {
 		c.statuses.Mark(key)
 	}
-	noRoom := func(err error) bool { return errors.Is(err, errNoRoom) }
-	if err != nil && noRoom(err) {
-		return time.Millisecond, utilerrors.FilterOut(err, noRoom)
+	if isNoRoom(err) {
+		return atOnce, utilerrors.FilterOut(err, isNoRoom)
 	}
 	return 0, err
 }

@@ -43,10 +43,14 @@ const (
 	// waits no longer than that. Meanwhile it looks every lookAgain whether they are still wanted.
 	mostWait  = 10 * time.Second
 	lookAgain = time.Second
+	// atOnce is when the next sync goes on with those for which there was no room.
+	atOnce = time.Millisecond
 )
 
 // errNoRoom is the error of new replicas for which there was no room in time: the next sync goes on with them.
 var errNoRoom = errors.New("there is no room for another new replica yet")
+
+func isNoRoom(err error) bool { return errors.Is(err, errNoRoom) }
 
 // writer writes what a set's plan says.
 type writer struct {
@@ -144,9 +148,9 @@ func (w *writer) owner(set *v1alpha1.PodCliqueSet) apply.Owner {
 }
 
 // write makes the children what the set asks for: what pods use before what they are made from, replica by replica, so that the first ones are up while
-// the last ones are still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is another before they
-// are all written; the error is a conflict then, and what the set asks for now comes next.
-// An aggregate with errNoRoom says that some are left to be made. Refused is told of what is refused, as it is.
+// the last ones are still made, and last what scales them. One that fails keeps none of the others back. There may be so many replicas that the set is
+// another before they are all written; the error is a conflict then, and what the set asks for now comes next. An aggregate with errNoRoom says that some
+// are left to be made. Refused is told of what is refused, as it is.
 func (w *writer) write(ctx context.Context, observed podcliqueset.Set, refused func(error)) error {
 	owner := w.owner(observed.Object)
 	owner.Refused = refused
@@ -209,8 +213,6 @@ func (w *writer) writeReplica(
 				}
 			}()
 		}
-	}
-	if replica.PodGang != nil {
 		err = w.podGangs.Apply(ctx, owner, replica.PodGang)
 	}
 	<-sharedMade

@@ -17,6 +17,20 @@ import (
 	"grove.io/grove/controllers/plan/scalinggroup"
 )
 
+// act lets each controller that writes children work once, with caches that have what those before it wrote.
+func (w *world) act() {
+	w.seen(-1)
+	w.syncSet()
+	w.seen(-1)
+	for _, name := range slices.Sorted(maps.Keys(w.cache.gangs)) {
+		w.syncGang(w.cache.gangs[name])
+		w.seen(-1)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.cache.cliques)) {
+		w.syncClique(w.cache.cliques[name])
+	}
+}
+
 // syncClique plays the controller of PodCliques, which may know less of pods than there is: names and UIDs protect them.
 func (w *world) syncClique(podClique *v1alpha1.PodClique) {
 	clique, complete := w.clique(podClique)

@@ -212,16 +212,7 @@ func (w *world) goOn(name string) {
 
 // round lets all controllers work once, and pods go on.
 func (w *world) round() {
-	w.seen(-1)
-	w.syncSet()
-	w.seen(-1)
-	for _, name := range slices.Sorted(maps.Keys(w.cache.gangs)) {
-		w.syncGang(w.cache.gangs[name])
-		w.seen(-1)
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.cache.cliques)) {
-		w.syncClique(w.cache.cliques[name])
-	}
+	w.act()
 	w.schedule()
 	for _, name := range slices.Sorted(maps.Keys(w.live.pods)) {
 		w.goOn(name)

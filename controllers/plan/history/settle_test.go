@@ -1,8 +1,6 @@
 package history_test
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"grove.io/grove/apis/grove/v1alpha1"
@@ -64,16 +62,7 @@ func (w *world) turn(ready bool) {
 	}
 	w.finalize()
 	w.schedule()
-	w.seen(-1)
-	w.syncSet()
-	w.seen(-1)
-	for _, name := range slices.Sorted(maps.Keys(w.cache.gangs)) {
-		w.syncGang(w.cache.gangs[name])
-		w.seen(-1)
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.cache.cliques)) {
-		w.syncClique(w.cache.cliques[name])
-	}
+	w.act()
 	w.seen(-1)
 	w.describe()
 	w.lacks = w.lacking()
