@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +129,7 @@ func TestSlowAppliesLeaveTheGate(t *testing.T) {
 func TestGateWeighs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := NewGate(10, 0)
+		var mu sync.Mutex
 		passed := map[int]func(){}
 		for _, weight := range []int{9, 30, 4, 5, 6} {
 			go func() {
@@ -135,13 +137,16 @@ func TestGateWeighs(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				passed[weight] = leave
 			}()
 			synctest.Wait()
 		}
 		for _, step := range []struct{ leaves, inside int }{{9, 1}, {30, 3}, {4, 2}, {5, 1}, {6, 0}} {
-			passed[step.leaves]()
+			leave := passed[step.leaves]
 			delete(passed, step.leaves)
+			leave()
 			synctest.Wait()
 			if len(passed) != step.inside {
 				t.Errorf("after the one of %d has left, %d are inside, want %d", step.leaves, len(passed), step.inside)
